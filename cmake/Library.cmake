@@ -1,0 +1,30 @@
+# torchelastic_library(NAME SOURCES ... LINKS ... SYSTEM ...): the library of one folder.
+#
+# A folder's headers are reached as "NAME/header.h" through an include directory of that folder's
+# own, which only those see who link the library: an include against the direction of
+# dependencies does not build.
+function(torchelastic_library name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE" ${ARGN})
+    set(door ${CMAKE_BINARY_DIR}/include/${name})
+    file(MAKE_DIRECTORY ${door})
+    file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${door}/${name} SYMBOLIC)
+    if(ARG_SOURCES)
+        add_library(torchelastic_${name} STATIC ${ARG_SOURCES})
+        target_include_directories(torchelastic_${name} PUBLIC ${door})
+        target_link_libraries(torchelastic_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE})
+    else()
+        add_library(torchelastic_${name} INTERFACE)
+        target_include_directories(torchelastic_${name} INTERFACE ${door})
+        target_link_libraries(torchelastic_${name} INTERFACE ${ARG_LINKS})
+    endif()
+    add_library(torchelastic::${name} ALIAS torchelastic_${name})
+endfunction()
+
+# torchelastic_unit_test(MODULE_test LINKS ...): tests/unit/MODULE_test.cpp, run case by case.
+function(torchelastic_unit_test name)
+    cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
+    add_executable(${name} ${name}.cpp)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest_main)
+    gtest_discover_tests(${name} TEST_PREFIX "unit." PROPERTIES LABELS unit TIMEOUT 60)
+endfunction()

@@ -1,0 +1,4 @@
+// The program `torchelastic`.
+int main() {
+    return 0;
+}

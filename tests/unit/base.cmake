@@ -1,0 +1,1 @@
+torchelastic_unit_test(base_test LINKS torchelastic::base)

@@ -1,0 +1,59 @@
+// Text, endpoints and errors.
+#include <gtest/gtest.h>
+
+#include "base/endpoint.h"
+#include "base/result.h"
+#include "base/text.h"
+
+namespace torchelastic {
+namespace {
+
+TEST(Error, grows_outward) {
+    EXPECT_EQ(Error::from_errno("enter /scratch/j1", 13).because("start train.py").text(),
+              "start train.py: enter /scratch/j1: permission denied");
+}
+
+TEST(Text, splits_keeping_empty_pieces) {
+    EXPECT_EQ(split("a,,b", ','), (std::vector<std::string>{"a", "", "b"}));
+    EXPECT_EQ(split("", ','), std::vector<std::string>{""});
+}
+
+TEST(Text, parses_whole_numbers_only) {
+    EXPECT_EQ(parse_int("-7"), -7);
+    EXPECT_EQ(parse_int("+7"), 7);
+    for (const char* text : {"", "x", "1.5", "0x10", " 1", "1 ", "+-1", "9999999999999999999"}) {
+        EXPECT_FALSE(parse_int(text)) << text;
+    }
+}
+
+TEST(Text, counts_in_words) {
+    EXPECT_EQ(count(1, "worker"), "1 worker");
+    EXPECT_EQ(count(12, "worker"), "12 workers");
+}
+
+TEST(Text, makes_hostile_bytes_printable) {
+    EXPECT_EQ(printable("caf\xc3\xa9\n\x1b[2J\xff"), "caf\xc3\xa9\\x0a\\x1b[2J\\xff");
+    EXPECT_EQ(printable("\xc0\xaf\xed\xa0\x80"), "\\xc0\\xaf\\xed\\xa0\\x80");
+    EXPECT_EQ(printable("abcdef", 3), "abc...");
+}
+
+TEST(Endpoint, is_read_as_torchrun_reads_it) {
+    EXPECT_EQ(*parse_endpoint("dummy.com:123", 9), (Endpoint{"dummy.com", 123}));
+    EXPECT_EQ(*parse_endpoint("[2001:db8::1]:123", 9), (Endpoint{"2001:db8::1", 123}));
+    EXPECT_EQ(*parse_endpoint("[2001:db8::1]", 9), (Endpoint{"2001:db8::1", 9}));
+    EXPECT_EQ(*parse_endpoint(" dummy ", 9), (Endpoint{"dummy", 9}));
+    for (const char* text : {"", "~", "dummy.com :123", ":123", "a:", "a:abc", "a:-1", "a:65536",
+                             "a:+1", "a:000001", "bad host:12"}) {
+        EXPECT_FALSE(parse_endpoint(text, 9)) << text;
+    }
+}
+
+TEST(Endpoint, is_printed_with_brackets_for_ipv6) {
+    EXPECT_EQ(to_string({"::1", 5}), "[::1]:5");
+    EXPECT_EQ(to_string({"10.0.0.1", 5}), "10.0.0.1:5");
+    EXPECT_EQ(plain_address("::ffff:10.0.0.1"), "10.0.0.1");
+    EXPECT_EQ(plain_address("::1"), "::1");
+}
+
+}  // namespace
+}  // namespace torchelastic
