@@ -1,0 +1,167 @@
+// Slurm's environment, whole and broken.
+#include <gtest/gtest.h>
+
+#include "slurm/allocation.h"
+
+namespace torchelastic::slurm {
+namespace {
+
+Environment step() {
+    return {
+        {"SLURM_JOB_ID", "42"},
+        {"SLURM_STEP_ID", "3"},
+        {"SLURM_STEP_NODELIST", "n[1,3-4]"},
+        {"SLURM_STEP_TASKS_PER_NODE", "1(x3)"},
+        {"SLURM_NODEID", "1"},
+        {"SLURMD_NODENAME", "n3"},
+    };
+}
+
+Environment step_with(const char* name, const char* value) {
+    Environment environment = step();
+    environment[name] = value;
+    return environment;
+}
+
+TEST(Allocation, is_the_step_seen_from_one_node) {
+    const auto read = read_allocation(step());
+    ASSERT_TRUE(read) << read.error().text();
+    ASSERT_TRUE(*read);
+    const Allocation& a = **read;
+    EXPECT_EQ(a.run_id, "42.3.0");
+    EXPECT_EQ(a.nodes, (std::vector<std::string>{"n1", "n3", "n4"}));
+    EXPECT_EQ(a.index, 1U);
+    EXPECT_EQ(a.node, "n3");
+    EXPECT_EQ(a.tasks, (std::vector<std::size_t>{1, 1, 1}));
+    EXPECT_EQ(a.address, "");
+    EXPECT_EQ(a.token, "");
+    EXPECT_FALSE(a.ends);
+    EXPECT_TRUE(one_task_per_node(a));
+}
+
+TEST(Allocation, of_a_requeued_job_is_another_run) {
+    EXPECT_EQ((*read_allocation(step_with("SLURM_RESTART_COUNT", "2")))->run_id, "42.3.2");
+    EXPECT_EQ((*read_allocation(step_with("SLURM_RESTART_COUNT", "")))->run_id, "42.3.0");
+}
+
+TEST(Allocation, carries_what_the_plugin_hands_on) {
+    Environment environment = step_with("TORCHELASTIC_STEP_ADDRESS", "10.0.0.1");
+    environment["TORCHELASTIC_STEP_TOKEN"] = "c0ffee";
+    const auto read = read_allocation(environment);
+    EXPECT_EQ((*read)->address, "10.0.0.1");
+    EXPECT_EQ((*read)->token, "c0ffee");
+}
+
+TEST(Allocation, knows_when_the_job_ends_if_slurm_says_so) {
+    const auto ends = [](const char* text) {
+        return (*read_allocation(step_with("SLURM_JOB_END_TIME", text)))->ends;
+    };
+    EXPECT_EQ(ends("1795159681"), WallTime(std::chrono::seconds(1795159681)));
+    for (const char* text : {"", "0", "-1", "4294967294", "4294967295", "soon", "UNLIMITED"}) {
+        EXPECT_FALSE(ends(text)) << text;
+    }
+}
+
+TEST(Allocation, is_absent_where_there_are_no_tasks) {
+    const Environment kCases[] = {
+        {},
+        {{"SLURM_JOB_ID", "42"}, {"SLURM_NODELIST", "n[1-2]"}},  // sbatch, salloc
+        step_with("SLURM_STEP_ID", ""),
+        step_with("SLURM_STEP_ID", "4294967290"),  // interactive
+        step_with("SLURM_STEP_ID", "4294967291"),  // batch
+        step_with("SLURM_STEP_ID", "4294967292"),  // extern
+    };
+    for (const Environment& environment : kCases) {
+        const auto read = read_allocation(environment);
+        ASSERT_TRUE(read) << read.error().text();
+        EXPECT_FALSE(*read);
+    }
+}
+
+struct Broken {
+    const char* name;
+    const char* value;
+    const char* words;
+};
+
+TEST(Allocation, that_is_broken_says_how) {
+    const Broken kCases[] = {
+        {"SLURM_STEP_ID", "x", "SLURM_STEP_ID='x' is not a count"},
+        {"SLURM_STEP_ID", "-1", "SLURM_STEP_ID='-1' is not a count"},
+        {"SLURM_STEP_ID", "4294967296", "is not a count"},
+        {"SLURM_JOB_ID", "", "SLURM_JOB_ID is not set"},
+        {"SLURM_JOB_ID", "4\n2", "SLURM_JOB_ID='4\\x0a2' is not a count"},
+        {"SLURM_RESTART_COUNT", "many", "SLURM_RESTART_COUNT='many' is not a count"},
+        {"SLURM_STEP_NODELIST", "", "SLURM_STEP_NODELIST is not set"},
+        {"SLURM_STEP_NODELIST", "n[1-", "SLURM_STEP_NODELIST: read the list of nodes 'n[1-'"},
+        {"SLURM_STEP_NODELIST", "n[0-99999999]", "more than 65536 nodes"},
+        {"SLURM_NODEID", "", "SLURM_NODEID is not set"},
+        {"SLURM_NODEID", "3", "SLURM_NODEID=3 is beyond the 3 nodes"},
+        {"SLURM_NODEID", "2", "SLURMD_NODENAME=n3 but"},
+        {"SLURMD_NODENAME", "other", "SLURMD_NODENAME=other but"},
+        {"SLURM_STEP_TASKS_PER_NODE", "", "does not tell the tasks of 3 nodes"},
+        {"SLURM_STEP_TASKS_PER_NODE", "1", "does not tell the tasks of 3 nodes"},
+        {"SLURM_STEP_TASKS_PER_NODE", "1(x4)", "does not tell"},
+        {"SLURM_STEP_TASKS_PER_NODE", "1(x3),1", "does not tell"},
+        {"SLURM_STEP_TASKS_PER_NODE", "1(x99999999999)", "does not tell"},
+        {"SLURM_STEP_TASKS_PER_NODE", "1(x3", "does not tell"},
+        {"SLURM_STEP_TASKS_PER_NODE", "1(x)", "does not tell"},
+        {"SLURM_STEP_TASKS_PER_NODE", "(x3)", "does not tell"},
+        {"SLURM_STEP_TASKS_PER_NODE", "1,1,0", "does not tell"},
+        {"SLURM_STEP_TASKS_PER_NODE", "1,1,", "does not tell"},
+    };
+    for (const Broken& c : kCases) {
+        const auto read = read_allocation(step_with(c.name, c.value));
+        ASSERT_FALSE(read) << c.name << "=" << c.value;
+        EXPECT_TRUE(read.error().text().starts_with("read the Slurm step")) << read.error().text();
+        EXPECT_NE(read.error().text().find(c.words), std::string::npos) << read.error().text();
+    }
+}
+
+TEST(Allocation, with_several_tasks_on_a_node_says_what_to_do) {
+    const auto read = read_allocation(step_with("SLURM_STEP_TASKS_PER_NODE", "1(x2),8"));
+    ASSERT_TRUE(read);
+    EXPECT_EQ((*read)->tasks, (std::vector<std::size_t>{1, 1, 8}));
+    const auto checked = one_task_per_node(**read);
+    ASSERT_FALSE(checked);
+    EXPECT_NE(checked.error().text().find("8 tasks on node n4"), std::string::npos);
+    EXPECT_NE(checked.error().text().find("use --ntasks-per-node=1"), std::string::npos);
+}
+
+struct Gpus {
+    const char* words;
+    Environment environment;
+    std::optional<std::size_t> gpus;
+};
+
+TEST(Gpus, are_counted_by_what_this_task_sees) {
+    const Gpus kCases[] = {
+        {"nothing is known", {}, std::nullopt},
+        {"only the job's numbers, which lie",
+         {{"SLURM_JOB_GPUS", "0,1"}, {"SLURM_GPUS", "8"}, {"SLURM_GPUS_PER_NODE", "4"}},
+         std::nullopt},
+        {"the node's number", {{"SLURM_GPUS_ON_NODE", "2"}}, 2},
+        {"none on the node", {{"SLURM_GPUS_ON_NODE", "0"}}, 0},
+        {"a broken number", {{"SLURM_GPUS_ON_NODE", "two"}}, std::nullopt},
+        {"one per task of two on the node",
+         {{"CUDA_VISIBLE_DEVICES", "1"}, {"SLURM_GPUS_ON_NODE", "2"}},
+         1},
+        {"names of devices", {{"CUDA_VISIBLE_DEVICES", "GPU-8932f937,MIG-4a1b"}}, 2},
+        {"hidden", {{"CUDA_VISIBLE_DEVICES", ""}, {"SLURM_GPUS_ON_NODE", "2"}}, 0},
+        {"hidden by -1", {{"CUDA_VISIBLE_DEVICES", "-1"}}, 0},
+        {"hidden by an old Slurm", {{"CUDA_VISIBLE_DEVICES", "NoDevFiles"}}, 0},
+        {"CUDA stops at the first bad entry", {{"CUDA_VISIBLE_DEVICES", "0,-1,1"}}, 1},
+        {"AMD", {{"ROCR_VISIBLE_DEVICES", "0,1,2"}, {"SLURM_GPUS_ON_NODE", "4"}}, 3},
+        {"Intel", {{"ZE_AFFINITY_MASK", "0,1"}}, 2},
+        {"all at once, as gres without AutoDetect sets them",
+         {{"CUDA_VISIBLE_DEVICES", "0,1"},
+          {"ROCR_VISIBLE_DEVICES", "0,1"},
+          {"ZE_AFFINITY_MASK", "0,1"}},
+         2},
+    };
+    for (const Gpus& c : kCases)
+        EXPECT_EQ(count_gpus(c.environment), c.gpus) << c.words;
+}
+
+}  // namespace
+}  // namespace torchelastic::slurm
