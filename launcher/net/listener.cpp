@@ -1,1 +1,118 @@
+// Listening sockets, and ports held for others.
 #include "net/listener.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <asio/ip/tcp.hpp>
+#include <asio/ip/v6_only.hpp>
+
+#include "net/state.h"
+
+namespace torchelastic::net {
+
+using asio::ip::tcp;
+
+struct Listener::State : std::enable_shared_from_this<Listener::State> {
+    explicit State(Loop& on) : loop(on), acceptor(on.state().context) {}
+
+    asio::error_code listen(const tcp::endpoint& endpoint) {
+        asio::error_code error;
+        static_cast<void>(acceptor.close(error));
+        static_cast<void>(acceptor.open(endpoint.protocol(), error));
+        if (error) return error;
+        if (endpoint.address() == asio::ip::address_v6::any()) {
+            static_cast<void>(acceptor.set_option(asio::ip::v6_only(false), error));
+        }
+        static_cast<void>(acceptor.set_option(tcp::acceptor::reuse_address(true), error));
+        static_cast<void>(acceptor.bind(endpoint, error));
+        if (error) return error;
+        static_cast<void>(acceptor.listen(SOMAXCONN, error));
+        return error;
+    }
+
+    void await() {
+        acceptor.async_accept(
+            [weak = weak_from_this()](const asio::error_code& error, tcp::socket socket) {
+                const auto state = weak.lock();
+                if (!state || !state->acceptor.is_open()) return;
+                if (!error) state->accepted(Connection(state->loop, Fd(socket.release())));
+                if (state->acceptor.is_open()) state->await();
+            });
+    }
+
+    Loop& loop;
+    tcp::acceptor acceptor;
+    std::function<void(Connection)> accepted;
+};
+
+Result<Listener> Listener::open(Loop& loop, const std::string& address, std::uint16_t port) {
+    auto state = std::make_shared<State>(loop);
+    asio::error_code error;
+    if (address.empty()) {
+        error = state->listen({asio::ip::address_v6::any(), port});
+        // Without IPv6 in the kernel the socket cannot even be opened; another failure (the port is
+        // taken) is the same for both.
+        if (error == asio::error::address_family_not_supported ||
+            error == asio::error_code(EADDRNOTAVAIL, asio::system_category())) {
+            error = state->listen({asio::ip::address_v4::any(), port});
+        }
+    } else {
+        const auto numeric = asio::ip::make_address(address, error);
+        if (!error) error = state->listen({numeric, port});
+    }
+    if (error) {
+        const Endpoint where{address.empty() ? "*" : address, port};
+        return failure(Error::from_errno("listen on " + to_string(where), error.value()));
+    }
+    return Listener(std::move(state));
+}
+
+Listener::~Listener() {
+    if (!state_) return;
+    asio::error_code ignored;
+    static_cast<void>(state_->acceptor.close(ignored));
+}
+
+Listener::Listener(Listener&&) noexcept = default;
+Listener& Listener::operator=(Listener&& other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+}
+
+void Listener::start(std::function<void(Connection)> accepted) {
+    state_->accepted = std::move(accepted);
+    state_->await();
+}
+
+std::uint16_t Listener::port() const {
+    asio::error_code ignored;
+    return state_->acceptor.local_endpoint(ignored).port();
+}
+
+Result<ReservedPort> ReservedPort::open() {
+    Fd fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in6 any6{};
+    any6.sin6_family = AF_INET6;
+    sockaddr_in any4{};
+    any4.sin_family = AF_INET;
+    auto* address = reinterpret_cast<sockaddr*>(&any6);
+    socklen_t length = sizeof any6;
+    if (!fd) {
+        fd = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        address = reinterpret_cast<sockaddr*>(&any4);
+        length = sizeof any4;
+    }
+    const int yes = 1;
+    const int no = 0;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+    if (::bind(fd.get(), address, length) != 0 || ::getsockname(fd.get(), address, &length) != 0) {
+        return failure(Error::from_errno("reserve a port"));
+    }
+    const in_port_t port = address->sa_family == AF_INET6 ? any6.sin6_port : any4.sin_port;
+    return ReservedPort(std::move(fd), ntohs(port));
+}
+
+}  // namespace torchelastic::net

@@ -1,0 +1,1 @@
+torchelastic_unit_test(net_test LINKS torchelastic::net)
