@@ -17,7 +17,8 @@ struct Endpoint {
     bool operator==(const Endpoint&) const = default;
 };
 
-/// "host:port", "[v6]:port", "host", "[v6]" (then `default_port`). Grammar and limits are torchrun's.
+/// "host:port", "[v6]:port", "host", "[v6]" (then `default_port`). Grammar and limits are
+/// torchrun's.
 Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_port);
 
 /// "host:port", an IPv6 address in brackets.

@@ -1,0 +1,41 @@
+// Rank assignment.
+#include "coordinator/formation.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace torchelastic::coordinator {
+
+void in_order(std::vector<Candidate>& candidates) {
+    std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+        return std::tie(a.card.order, a.card.id) < std::tie(b.card.order, b.card.id);
+    });
+}
+
+std::vector<Assignment> assign_ranks(std::vector<Candidate> candidates) {
+    in_order(candidates);
+    int world = 0;
+    std::map<std::string, int> role_world;
+    std::vector<Assignment> assignments;
+    for (const Candidate& each : candidates) {
+        Assignment next;
+        next.group_rank = static_cast<int>(assignments.size());
+        next.group_world_size = static_cast<int>(candidates.size());
+        next.first_rank = world;
+        next.first_role_rank = role_world[each.card.role];
+        next.master_address = candidates.front().card.address;
+        next.master_port = candidates.front().ready.store_port;
+        next.agent_store = candidates.front().ready.agent_store;
+        world += each.card.workers;
+        role_world[each.card.role] += each.card.workers;
+        assignments.push_back(std::move(next));
+    }
+    for (std::size_t i = 0; i < assignments.size(); ++i) {
+        assignments[i].world_size = world;
+        assignments[i].role_world_size = role_world[candidates[i].card.role];
+    }
+    return assignments;
+}
+
+}  // namespace torchelastic::coordinator

@@ -1,0 +1,133 @@
+// What agents and the coordinator tell one another. Plain values: wire/ turns them into bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+
+namespace torchelastic::coordinator {
+
+/// Names one agent of the job for as long as the job lives: the node's name in the allocation.
+using AgentId = std::string;
+
+/// What an agent says of itself when it joins.
+struct Card {
+    AgentId id;
+    std::string address;  ///< numeric, where the other nodes reach this one
+    int order = 0;        ///< the node's place in the allocation; ranks follow it
+    int workers = 1;      ///< local world size; may differ from node to node
+    std::string role = "default";
+    std::int64_t pid = 0;  ///< of the agent, for people
+
+    bool operator==(const Card&) const = default;
+};
+
+/// How one worker ended when it did not end well.
+struct WorkerFailure {
+    AgentId agent;
+    int local_rank = 0;
+    int rank = 0;  ///< global, in the round in which it failed
+    std::int64_t pid = 0;
+    int exit_code = 0;           ///< 0 where `signal` is set
+    int signal = 0;              ///< 0 where it exited by itself
+    bool never_started = false;  ///< exec or its preparation failed: `message` says at which step
+    bool ordered = false;        ///< it was being stopped: a victim, never a cause
+    std::int64_t time_us = 0;    ///< since the epoch, by the clock of its node
+    std::string message;         ///< of the error file, or of the failing step
+    std::string traceback;       ///< of the error file
+    std::string error_file;      ///< its path, where the worker wrote one
+
+    bool operator==(const WorkerFailure&) const = default;
+};
+
+/// What a shell reports of that end: the exit code, 128 + the signal, 127 if it never started.
+int shell_code(const WorkerFailure& failure);
+
+/// "rank 3 (node n2, local rank 1, pid 4711) failed: exit code 37".
+std::string describe(const WorkerFailure& failure);
+
+// From an agent to the coordinator.
+
+struct Hello {
+    Card card;
+    bool operator==(const Hello&) const = default;
+};
+/// No worker is left on this node, and a fresh port waits for the next round's store.
+struct Ready {
+    std::uint16_t store_port = 0;
+    bool agent_store = true;  ///< the agent serves the store there; else worker rank 0 will
+    bool operator==(const Ready&) const = default;
+};
+struct Started {
+    int round = 0;
+    bool operator==(const Started&) const = default;
+};
+struct Failed {
+    int round = 0;
+    WorkerFailure failure;
+    bool operator==(const Failed&) const = default;
+};
+/// All workers of this node exited with 0.
+struct Succeeded {
+    int round = 0;
+    bool operator==(const Succeeded&) const = default;
+};
+/// This agent was told to go, by a signal from outside.
+struct Leaving {
+    int signal = 0;
+    bool operator==(const Leaving&) const = default;
+};
+/// The verdict arrived and no worker is left: the last word of an agent.
+struct Ended {
+    bool operator==(const Ended&) const = default;
+};
+
+using Up = std::variant<Hello, Ready, Started, Failed, Succeeded, Leaving, Ended>;
+
+// From the coordinator to an agent.
+
+/// One agent's place in a round, and all that its workers' environment is made of.
+struct Assignment {
+    int round = 0;
+    int restart_count = 0;  ///< the same on every node at every moment
+    int max_restarts = 0;
+    int group_rank = 0;
+    int group_world_size = 1;
+    int first_rank = 0;  ///< global rank of local rank 0
+    int world_size = 1;
+    int first_role_rank = 0;
+    int role_world_size = 1;
+    std::string master_address;
+    std::uint16_t master_port = 0;
+    bool agent_store = true;
+    std::string run_id;
+    bool operator==(const Assignment&) const = default;
+};
+/// Stop the workers of this round; then say Ready.
+struct Stop {
+    int round = 0;
+    std::string reason;
+    bool operator==(const Stop&) const = default;
+};
+
+enum class Outcome { succeeded, worker_failed, agent_lost, interrupted, not_formed, refused };
+
+/// How the job ended: the same for every agent that hears it.
+struct Verdict {
+    Outcome outcome = Outcome::succeeded;
+    int exit_code = 0;
+    std::string reason;  ///< for people, one line
+    bool operator==(const Verdict&) const = default;
+};
+/// Stop whatever still runs, say Ended, and exit with the verdict's code.
+struct Finish {
+    Verdict verdict;
+    bool operator==(const Finish&) const = default;
+};
+
+using Down = std::variant<Assignment, Stop, Finish>;
+
+}  // namespace torchelastic::coordinator

@@ -1,0 +1,1 @@
+torchelastic_unit_test(coordinator_test LINKS torchelastic::coordinator)

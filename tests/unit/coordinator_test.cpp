@@ -1,0 +1,460 @@
+// The coordinator: named incidents, played event by event in virtual time.
+#include "coordinator/coordinator.h"
+
+#include <csignal>
+
+#include <gtest/gtest.h>
+
+namespace torchelastic::coordinator {
+namespace {
+
+using std::chrono::seconds;
+
+/// A job of nodes n1, n2, ... whose coordinator's actions are kept for inspection.
+struct Job {
+    explicit Job(Plan with, std::vector<int> workers = {})
+        : plan(complete(std::move(with), workers)), sizes(std::move(workers)), coordinator(plan) {
+        take(coordinator.begin(now));
+    }
+
+    static Plan complete(Plan plan, const std::vector<int>& workers) {
+        plan.run_id = "7.0.0";
+        for (std::size_t i = 0; i < workers.size(); ++i) {
+            plan.expected.push_back("n" + std::to_string(i + 1));
+        }
+        return plan;
+    }
+
+    void take(std::vector<Action> actions) {
+        for (Action& each : actions) {
+            if (auto* send = std::get_if<Send>(&each)) sent.push_back(std::move(*send));
+            if (auto* arm = std::get_if<ArmTimer>(&each)) alarm = arm->at;
+            if (auto* done = std::get_if<Done>(&each)) ended = std::move(*done);
+            if (auto* note = std::get_if<Note>(&each)) notes.push_back(note->text);
+        }
+    }
+    template <class T>
+    void event(int node, T what) {
+        take(coordinator.handle({"n" + std::to_string(node), std::move(what)}, now));
+    }
+    void time_up() {
+        now = alarm;
+        take(coordinator.handle({"", TimeUp{}}, now));
+    }
+    void hello(int node) {
+        const std::string id = "n" + std::to_string(node);
+        Card card{.id = id, .address = "10.0.0." + std::to_string(node), .order = node};
+        card.workers = sizes.at(static_cast<std::size_t>(node - 1));
+        event(node, Hello{card});
+    }
+    void ready(int node) { event(node, Ready{static_cast<std::uint16_t>(1000 + node), true}); }
+    void everyone(void (Job::*act)(int)) {
+        for (int node = 1; node <= static_cast<int>(sizes.size()); ++node)
+            (this->*act)(node);
+    }
+    void run() {
+        everyone(&Job::hello);
+        everyone(&Job::ready);
+    }
+    void fail(int node, int code = 37) {
+        WorkerFailure failure{.agent = "n" + std::to_string(node), .exit_code = code};
+        event(node, Failed{coordinator.round(), failure});
+    }
+    void kill(int node) {
+        WorkerFailure failure{.agent = "n" + std::to_string(node), .signal = SIGKILL};
+        event(node, Failed{coordinator.round(), failure});
+    }
+    void succeed(int node) { event(node, Succeeded{coordinator.round()}); }
+    void leave(int node) { event(node, Leaving{SIGTERM}); }
+    void end(int node) { event(node, Ended{}); }
+    void lose(int node) { event(node, Lost{"connection reset by peer"}); }
+
+    /// The messages of type T sent since the last call, by receiver.
+    template <class T>
+    std::map<AgentId, T> told() {
+        std::map<AgentId, T> found;
+        for (const Send& each : sent) {
+            if (const auto* message = std::get_if<T>(&each.message)) {
+                found.emplace(each.agent, *message);
+            }
+        }
+        sent.clear();
+        return found;
+    }
+
+    Plan plan;
+    std::vector<int> sizes;
+    Coordinator coordinator;
+    Instant now{};
+    Instant alarm{};
+    std::vector<Send> sent;
+    std::vector<std::string> notes;
+    std::optional<Done> ended;
+};
+
+Job four_nodes(int max_restarts = 0) {
+    return Job({.min_nodes = 4, .max_nodes = 4, .max_restarts = max_restarts}, {2, 2, 4, 4});
+}
+
+TEST(Formation, gives_consecutive_ranks_in_node_order_to_uneven_nodes) {
+    Job job = four_nodes();
+    for (const int node : {3, 1, 4, 2})
+        job.hello(node);
+    for (const int node : {4, 3, 2})
+        job.ready(node);
+    EXPECT_TRUE(job.sent.empty()) << "formed before everyone was ready";
+    job.ready(1);
+    const auto assigned = job.told<Assignment>();
+    ASSERT_EQ(assigned.size(), 4U);
+    const int first[] = {0, 2, 4, 8};
+    for (int node = 1; node <= 4; ++node) {
+        const Assignment& each = assigned.at("n" + std::to_string(node));
+        EXPECT_EQ(each.group_rank, node - 1);
+        EXPECT_EQ(each.first_rank, first[node - 1]);
+        EXPECT_EQ(each.world_size, 12);
+        EXPECT_EQ(each.group_world_size, 4);
+        EXPECT_EQ(each.master_address, "10.0.0.1");
+        EXPECT_EQ(each.master_port, 1001);
+        EXPECT_EQ(each.restart_count, 0);
+        EXPECT_EQ(each.run_id, "7.0.0");
+    }
+}
+
+TEST(Formation, counts_roles_as_torchrun_does) {
+    const struct {
+        const char* role;
+        int workers;
+        int first;
+        int first_in_role;
+        int role_world;
+    } kNodes[] = {{"ps", 4, 0, 0, 9},
+                  {"trainer", 1, 4, 0, 6},
+                  {"trainer", 2, 5, 1, 6},
+                  {"trainer", 3, 7, 3, 6},
+                  {"ps", 5, 10, 4, 9}};
+    std::vector<Candidate> candidates;
+    for (const auto& each : kNodes) {
+        Card card{.id = "x", .order = static_cast<int>(candidates.size())};
+        card.workers = each.workers;
+        card.role = each.role;
+        candidates.push_back({card, {}});
+    }
+    const auto assignments = assign_ranks(candidates);
+    for (std::size_t i = 0; i < assignments.size(); ++i) {
+        EXPECT_EQ(assignments[i].first_rank, kNodes[i].first) << i;
+        EXPECT_EQ(assignments[i].first_role_rank, kNodes[i].first_in_role) << i;
+        EXPECT_EQ(assignments[i].role_world_size, kNodes[i].role_world) << i;
+        EXPECT_EQ(assignments[i].world_size, 15) << i;
+    }
+}
+
+TEST(Coordinator, ends_with_success_once_everyone_has_succeeded_and_ended) {
+    Job job = four_nodes();
+    job.run();
+    for (const int node : {1, 2, 3})
+        job.succeed(node);
+    EXPECT_TRUE(job.told<Finish>().empty());
+    job.succeed(4);
+    EXPECT_EQ(job.told<Finish>().size(), 4U);
+    for (const int node : {1, 2, 3})
+        job.end(node);
+    EXPECT_FALSE(job.ended) << "left before everyone had the verdict";
+    job.end(4);
+    ASSERT_TRUE(job.ended);
+    EXPECT_EQ(job.ended->verdict.outcome, Outcome::succeeded);
+    EXPECT_EQ(job.ended->verdict.exit_code, 0);
+}
+
+TEST(Coordinator, tells_everyone_of_a_failure_when_no_restarts_are_left) {
+    Job job = four_nodes();
+    job.run();
+    job.told<Assignment>();
+    job.fail(2, 37);
+    const auto told = job.told<Finish>();
+    ASSERT_EQ(told.size(), 4U);
+    EXPECT_EQ(told.at("n4").verdict.exit_code, 37);
+    EXPECT_EQ(told.at("n4").verdict.reason,
+              "rank 0 (node n2, local rank 0, pid 0) failed: exit code 37; no restarts were asked "
+              "for (--max-restarts)");
+    job.kill(3);  // a victim of the stop
+    job.everyone(&Job::end);
+    ASSERT_TRUE(job.ended);
+    ASSERT_EQ(job.ended->failures.size(), 2U);
+    EXPECT_EQ(job.ended->failures[0].agent, "n2");
+    EXPECT_EQ(job.ended->failures[1].agent, "n3");
+}
+
+TEST(Coordinator, restarts_all_nodes_with_one_count_until_the_budget_is_spent) {
+    Job job = four_nodes(2);
+    job.run();
+    for (int restart = 1; restart <= 2; ++restart) {
+        job.told<Assignment>();
+        job.kill(3);
+        EXPECT_EQ(job.told<Stop>().size(), 4U);
+        job.fail(1);  // its peer was gone: a victim, and free of charge
+        job.everyone(&Job::ready);
+        const auto assigned = job.told<Assignment>();
+        ASSERT_EQ(assigned.size(), 4U);
+        for (const auto& [id, each] : assigned) {
+            EXPECT_EQ(each.restart_count, restart) << id;
+            EXPECT_EQ(each.round, restart) << id;
+        }
+    }
+    job.kill(3);
+    const auto told = job.told<Finish>();
+    ASSERT_EQ(told.size(), 4U);
+    EXPECT_EQ(told.at("n1").verdict.exit_code, 128 + SIGKILL);
+}
+
+TEST(Coordinator, restarts_a_node_whose_workers_had_already_succeeded) {
+    Job job = four_nodes(1);
+    job.run();
+    job.succeed(1);
+    job.fail(2);
+    EXPECT_EQ(job.told<Stop>().size(), 4U);
+    job.everyone(&Job::ready);
+    for (const int node : {2, 3, 4})
+        job.succeed(node);
+    EXPECT_TRUE(job.told<Finish>().empty()) << "the success of a past round counted";
+    job.succeed(1);
+    EXPECT_EQ(job.told<Finish>().size(), 4U);
+}
+
+TEST(Coordinator, ignores_what_comes_from_a_past_round) {
+    Job job = four_nodes(1);
+    job.run();
+    job.fail(2);
+    job.everyone(&Job::ready);
+    job.told<Assignment>();
+    job.event(3, Failed{0, {}});
+    job.event(3, Succeeded{0});
+    EXPECT_TRUE(job.sent.empty());
+}
+
+TEST(Coordinator, does_not_retry_what_could_not_be_started) {
+    Job job = four_nodes(3);
+    job.run();
+    job.told<Assignment>();
+    WorkerFailure failure{.agent = "n2", .never_started = true, .message = "exec x: no such file"};
+    job.event(2, Failed{0, failure});
+    const auto told = job.told<Finish>();
+    ASSERT_EQ(told.size(), 4U);
+    EXPECT_EQ(told.at("n1").verdict.exit_code, 127);
+}
+
+TEST(Coordinator, ends_the_job_when_a_lost_agent_leaves_fewer_than_min) {
+    Job job = four_nodes(3);
+    job.run();
+    job.told<Assignment>();
+    job.lose(3);
+    const auto told = job.told<Finish>();
+    ASSERT_EQ(told.size(), 3U);
+    EXPECT_EQ(told.at("n1").verdict.reason, "lost node n3: connection reset by peer");
+    EXPECT_EQ(told.at("n1").verdict.exit_code, 1);
+    for (const int node : {1, 2, 4})
+        job.end(node);
+    EXPECT_TRUE(job.ended);
+}
+
+TEST(Coordinator, goes_on_with_min_nodes_at_no_cost) {
+    Job job({.min_nodes = 3, .max_nodes = 4}, {2, 2, 4, 4});
+    job.run();
+    job.told<Assignment>();
+    job.lose(2);
+    EXPECT_EQ(job.told<Stop>().size(), 3U);
+    for (const int node : {4, 3, 1})
+        job.ready(node);
+    const auto assigned = job.told<Assignment>();
+    ASSERT_EQ(assigned.size(), 3U);
+    EXPECT_EQ(assigned.at("n1").restart_count, 0);
+    EXPECT_EQ(assigned.at("n1").round, 1);
+    EXPECT_EQ(assigned.at("n3").first_rank, 2);
+    EXPECT_EQ(assigned.at("n3").world_size, 10);
+}
+
+TEST(Coordinator, keeps_a_spare_ready_and_lets_it_step_in) {
+    Job job({.min_nodes = 2, .max_nodes = 2}, {1, 1, 1});
+    job.run();
+    EXPECT_EQ(job.told<Assignment>().size(), 2U);
+    job.lose(1);
+    EXPECT_EQ(job.told<Stop>().size(), 1U);
+    job.ready(2);
+    const auto assigned = job.told<Assignment>();
+    ASSERT_EQ(assigned.size(), 2U);
+    EXPECT_EQ(assigned.at("n3").first_rank, 1);
+}
+
+TEST(Coordinator, loses_a_spare_without_disturbing_the_round) {
+    Job job({.min_nodes = 2, .max_nodes = 2}, {1, 1, 1});
+    job.run();
+    job.told<Assignment>();
+    job.lose(3);
+    EXPECT_TRUE(job.sent.empty());
+    job.succeed(1);
+    job.succeed(2);
+    EXPECT_EQ(job.told<Finish>().size(), 2U);
+}
+
+TEST(Coordinator, keeps_the_success_of_a_node_that_is_lost_afterwards) {
+    Job job = four_nodes();
+    job.run();
+    job.succeed(3);
+    job.lose(3);
+    EXPECT_TRUE(job.told<Finish>().empty());
+    for (const int node : {1, 2, 4})
+        job.succeed(node);
+    EXPECT_EQ(job.told<Finish>().at("n1").verdict.outcome, Outcome::succeeded);
+}
+
+TEST(Coordinator, ends_once_when_everyone_is_told_to_leave) {
+    Job job = four_nodes(2);
+    job.run();
+    job.told<Assignment>();
+    job.everyone(&Job::leave);
+    const auto told = job.told<Finish>();
+    ASSERT_EQ(told.size(), 4U);
+    EXPECT_EQ(told.at("n3").verdict.exit_code, 128 + SIGTERM);
+    EXPECT_EQ(told.at("n3").verdict.outcome, Outcome::interrupted);
+}
+
+TEST(Coordinator, lets_a_node_leave_if_min_remains) {
+    Job job({.min_nodes = 2, .max_nodes = 3}, {1, 1, 1});
+    job.run();
+    job.told<Assignment>();
+    job.leave(2);
+    bool finished = false;
+    for (const Send& each : job.sent) {
+        finished |= each.agent == "n2" && std::holds_alternative<Finish>(each.message);
+    }
+    EXPECT_TRUE(finished);
+    EXPECT_EQ(job.told<Stop>().size(), 2U);
+}
+
+TEST(Coordinator, names_those_who_did_not_come) {
+    Job job = four_nodes();
+    for (const int node : {1, 3})
+        job.hello(node);
+    for (const int node : {1, 3})
+        job.ready(node);
+    job.time_up();
+    const auto told = job.told<Finish>();
+    ASSERT_EQ(told.size(), 2U);
+    EXPECT_EQ(told.at("n1").verdict.reason, "no word from n2, n4 within 600 s (join_timeout)");
+    EXPECT_EQ(told.at("n1").verdict.outcome, Outcome::not_formed);
+}
+
+TEST(Coordinator, begins_without_the_missing_if_min_has_come) {
+    Job job({.min_nodes = 2, .max_nodes = 3}, {1, 1, 1});
+    for (const int node : {1, 3})
+        job.hello(node);
+    for (const int node : {1, 3})
+        job.ready(node);
+    EXPECT_TRUE(job.sent.empty());
+    job.time_up();
+    EXPECT_EQ(job.told<Assignment>().size(), 2U);
+}
+
+TEST(Coordinator, gives_up_on_a_node_that_cannot_stop_its_workers) {
+    Job job = four_nodes(1);
+    job.run();
+    job.fail(1);
+    for (const int node : {1, 2, 4})
+        job.ready(node);
+    job.told<Stop>();
+    job.time_up();
+    EXPECT_EQ(job.told<Finish>().at("n1").verdict.reason, "lost node n3: its workers did not stop");
+}
+
+TEST(Coordinator, does_not_wait_for_ever_for_the_last_word) {
+    Job job = four_nodes();
+    job.run();
+    job.fail(1);
+    for (const int node : {1, 2, 3})
+        job.end(node);
+    EXPECT_FALSE(job.ended);
+    job.time_up();
+    ASSERT_TRUE(job.ended);
+    EXPECT_EQ(job.notes.back(), "node n4 did not confirm the end");
+}
+
+TEST(Coordinator, takes_a_connection_lost_after_the_verdict_as_an_end) {
+    Job job = four_nodes();
+    job.run();
+    job.fail(1);
+    for (const int node : {1, 2, 3})
+        job.end(node);
+    job.lose(4);
+    ASSERT_TRUE(job.ended);
+    EXPECT_EQ(job.ended->verdict.outcome, Outcome::worker_failed);
+}
+
+TEST(Coordinator, refuses_strangers_and_doubles) {
+    Job job = four_nodes();
+    job.hello(1);
+    EXPECT_EQ(job.coordinator.refusal("n1"), "node n1 takes part in run 7.0.0 already");
+    EXPECT_EQ(job.coordinator.refusal("n9"), "node n9 is not a member of run 7.0.0");
+    EXPECT_FALSE(job.coordinator.refusal("n2"));
+    job.lose(1);
+    EXPECT_EQ(job.coordinator.refusal("n1"), "node n1 has already left run 7.0.0");
+}
+
+TEST(Coordinator, survives_any_order_of_events) {
+    // Every event at every moment, from everyone: no crash, no rank handed out twice, an end.
+    for (unsigned seed = 1; seed <= 300; ++seed) {
+        Job job({.min_nodes = 2, .max_nodes = 3, .max_restarts = 2}, {1, 2, 3, 1});
+        unsigned state = seed * 2654435761U;
+        const auto roll = [&](unsigned n) {
+            state = state * 1664525U + 1013904223U;
+            return static_cast<int>((state >> 16) % n);
+        };
+        for (int step = 0; step < 400 && !job.ended; ++step) {
+            const int node = 1 + roll(4);
+            switch (roll(16)) {
+                case 0:
+                    job.fail(node);
+                    break;
+                case 1:
+                    job.succeed(node);
+                    break;
+                case 2:
+                    if (roll(8) == 0) job.lose(node);
+                    break;
+                case 3:
+                    if (roll(8) == 0) job.leave(node);
+                    break;
+                case 4:
+                    job.end(node);
+                    break;
+                case 5:
+                    if (roll(20) == 0) job.time_up();
+                    break;
+                case 6:
+                    job.event(node, Started{job.coordinator.round()});
+                    break;
+                case 7:
+                case 8:
+                case 9:
+                    job.hello(node);
+                    break;
+                default:
+                    job.ready(node);
+                    break;
+            }
+            const auto assigned = job.told<Assignment>();
+            std::set<int> ranks;
+            for (const auto& [id, each] : assigned) {
+                EXPECT_TRUE(ranks.insert(each.group_rank).second) << "seed " << seed;
+                EXPECT_EQ(each.group_world_size, static_cast<int>(assigned.size()));
+                EXPECT_LE(each.restart_count, 2);
+            }
+        }
+        for (int node = 1; node <= 4; ++node) {
+            job.fail(node), job.fail(node), job.lose(node);
+        }
+        if (!job.ended) job.time_up();
+        EXPECT_TRUE(job.ended) << "seed " << seed;
+    }
+}
+
+}  // namespace
+}  // namespace torchelastic::coordinator
