@@ -1,0 +1,63 @@
+// Cuts a file that still grows into whole lines with a prefix, without holding it in memory. Pure:
+// it says which bytes it wants and is handed them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace torchelastic::process {
+
+/// Nothing of a line is shown before its end is known: then it is read again. So a line may be as
+/// long as it likes, and a progress bar that writes carriage returns for hours holds up nobody.
+class LineAssembler {
+public:
+    static constexpr std::size_t kChunk = 16 * 1024;
+
+    explicit LineAssembler(std::string prefix) : prefix_(std::move(prefix)) {}
+
+    struct Want {
+        std::uint64_t offset = 0;
+        std::size_t size = 0;
+    };
+
+    /// The bytes to read next.
+    Want next() const;
+
+    /// The bytes found there, at most as many as wanted; empty at the end of the file. Appends to
+    /// `shown` what can be shown.
+    void take(std::string_view bytes, std::string& shown);
+
+    /// `shown` ends within a line, which the next take() goes on with: nobody else may write.
+    bool within_line() const { return within_; }
+
+    /// There is more to take without any growth of the file.
+    bool replaying() const { return at_ < end_; }
+
+    /// Nobody writes the file any more and it was taken to its end: what follows the last newline
+    /// is a line too, and gets its newline. Take until replaying() is false.
+    void finish();
+
+    /// The file is shorter than what was read of it: somebody emptied it.
+    void restart();
+
+    /// Where the first byte stands that was not shown.
+    std::uint64_t shown_to() const { return at_; }
+
+    /// Where the first byte stands that was not looked at.
+    std::uint64_t scanned_to() const { return scanned_; }
+
+private:
+    void show_lines(std::string_view bytes, std::string& shown);
+    void show_known_line(std::string_view bytes, std::string& shown);
+
+    std::string prefix_;
+    std::uint64_t at_ = 0;
+    std::uint64_t scanned_ = 0;  ///< no newline from at_ to here
+    std::uint64_t end_ = 0;      ///< beyond at_: the line from at_ to here is known and to be shown
+    bool within_ = false;
+    bool add_newline_ = false;
+};
+
+}  // namespace torchelastic::process

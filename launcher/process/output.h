@@ -1,0 +1,42 @@
+// Tee: the workers write to files and never wait for us; we follow the files and show whole lines
+// on our own stdout and stderr.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "net/loop.h"
+
+namespace torchelastic::process {
+
+/// Follows files on two consoles. The files are the only buffer: a console that is slow delays what
+/// is shown and nothing else, one that is closed ends the showing. Lines of different files are
+/// neither split nor mixed; bytes that are no text, and carriage returns, pass as they are.
+class Output {
+public:
+    enum class Shown { out, err };
+
+    /// Descriptors of the consoles; they are not closed. Ignores SIGPIPE in this process.
+    explicit Output(net::Loop& loop, int out = 1, int err = 2);
+    ~Output();
+    Output(Output&&) noexcept;
+    Output& operator=(Output&&) noexcept;
+
+    /// Shows the lines of a file, which exists, from its beginning on, each after `prefix`.
+    Result<void> follow(const std::string& path, Shown where, std::string prefix);
+
+    /// To be called when the writers are dead. Shows all files to their ends, the last line of each
+    /// with a newline if it has none, forgets the files, and calls `done` from the loop. After
+    /// `limit` it gives up on a console that takes nothing: then `complete` is false. follow() may
+    /// be called again after that.
+    void finish(Duration limit, std::function<void(bool complete)> done);
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace torchelastic::process

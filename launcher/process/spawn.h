@@ -1,0 +1,50 @@
+// Starting one program in a session of its own, bound to the life of this process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace torchelastic::process {
+
+/// What to run. Bytes are passed on as they are; nothing of this process' environment is added.
+struct Command {
+    /// argv[0] is looked up in the PATH of `environment`, as execvpe(3) does, if it has no slash.
+    std::vector<std::string> argv;
+    std::vector<std::string> environment;  ///< "NAME=value"
+};
+
+/// Where one output stream of the program goes.
+struct Stream {
+    enum class To { inherit, null, file };
+
+    To to = To::inherit;
+    std::string path;  ///< of the file: created, emptied and appended to
+
+    static Stream null() { return {To::null, {}}; }
+    static Stream file(std::string path) { return {To::file, std::move(path)}; }
+
+    bool operator==(const Stream&) const = default;
+};
+
+struct Stdio {
+    enum class In { inherit, null };
+
+    In in = In::inherit;
+    Stream out;
+    Stream err;
+};
+
+/// Forks and executes: returns the pid once the program runs, or why it does not, with the step
+/// that failed: "start python9: exec /opt/bin/python9: no such file or directory".
+///
+/// The program leads a session and a process group of its own, has default signal actions, an
+/// empty signal mask, no descriptors but 0, 1 and 2, and is killed when this process dies. To be
+/// called from the main thread only: the kernel kills it when the *thread* that forked it dies.
+/// The caller owes the pid a waitid(2). Blocks until the exec is done.
+Result<pid_t> spawn(const Command& command, const Stdio& stdio);
+
+}  // namespace torchelastic::process

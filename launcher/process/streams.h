@@ -1,0 +1,51 @@
+// Which worker's stdout and stderr go where: --redirects, --tee and --local-ranks-filter. Pure.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace torchelastic::process {
+
+/// A set of output streams, as torchrun's digit has it: 0 none, 1 stdout, 2 stderr, 3 both.
+struct StreamSet {
+    bool out = false;
+    bool err = false;
+
+    bool operator==(const StreamSet&) const = default;
+};
+
+/// "3" or "0:3,12:1" for local ranks 0 to n-1; ranks that the map does not name have none, ranks
+/// beyond n-1 are passed over. Ranks of several digits are ours, torchrun takes one.
+Result<std::vector<StreamSet>> parse_std_map(std::string_view text, int n);
+
+/// "0,2,5"; nothing for "": no filter.
+Result<std::optional<std::set<int>>> parse_ranks_filter(std::string_view text);
+
+/// One stream of one worker.
+struct Route {
+    enum class To { console, file, null };
+
+    To to = To::console;
+    bool tee = false;  ///< the file is followed on the console
+
+    bool operator==(const Route&) const = default;
+};
+
+struct Routes {
+    Route out;
+    Route err;
+
+    bool operator==(const Routes&) const = default;
+};
+
+/// torchrun's rules: a stream has a file if it is redirected or tee'd; a tee'd one is followed; a
+/// rank that the filter does not name shows nothing on the console. Without files (--log-dir
+/// /dev/null) redirects and tee mean nothing.
+Routes route(int local_rank, StreamSet redirect, StreamSet tee,
+             const std::optional<std::set<int>>& filter, bool has_files);
+
+}  // namespace torchelastic::process
