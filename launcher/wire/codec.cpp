@@ -1,0 +1,242 @@
+// CBOR by nlohmann-json. Each message lists its fields once; writing and reading both come from
+// that list.
+#include "wire/codec.h"
+
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace torchelastic::wire {
+
+namespace {
+
+using nlohmann::json;
+using namespace coordinator;
+
+constexpr std::array<const char*, std::variant_size_v<Message>> kKinds = {
+    "ping",    "hello", "ready",  "started", "failed", "succeeded",
+    "leaving", "ended", "assign", "stop",    "finish"};
+
+/// Bytes of workers (messages, tracebacks, paths) need not be UTF-8, which CBOR text must be: they
+/// travel as byte strings.
+json bytes_of(const std::string& text) {
+    const std::size_t size = text.size();
+    if (size <= kTextLimit) return json::binary({text.begin(), text.end()});
+    const std::string head = text.substr(0, kTextLimit / 2);
+    const std::string tail = text.substr(size - kTextLimit / 2);
+    const std::string cut = fmt::format("{}\n... {} bytes left out ...\n{}", head,
+                                        size - head.size() - tail.size(), tail);
+    return json::binary({cut.begin(), cut.end()});
+}
+
+class Writer {
+public:
+    void operator()(const char* name, const std::string& text) { fields_[name] = bytes_of(text); }
+    void operator()(const char* name, const auto& number) { fields_[name] = number; }
+    json take() { return std::move(fields_); }
+
+private:
+    json fields_ = json::object();
+};
+
+/// Takes what is there with the right type and in range; remembers the first thing that is not.
+class Reader {
+public:
+    explicit Reader(const json& fields) : fields_(fields) {}
+
+    void operator()(const char* name, std::string& text) {
+        const json* found = find(name);
+        if (found == nullptr) return;
+        if (!found->is_binary()) return complain(name);
+        text.assign(found->get_binary().begin(), found->get_binary().end());
+    }
+    void operator()(const char* name, bool& flag) {
+        const json* found = find(name);
+        if (found == nullptr) return;
+        if (!found->is_boolean()) return complain(name);
+        flag = found->get<bool>();
+    }
+    template <class Number>
+    void operator()(const char* name, Number& number) {
+        const json* found = find(name);
+        if (found == nullptr) return;
+        if (!found->is_number_integer()) return complain(name);
+        // Compared as unsigned where the sender's value is beyond a signed one.
+        const bool fits = found->is_number_unsigned()
+                              ? std::in_range<Number>(found->get<std::uint64_t>())
+                              : std::in_range<Number>(found->get<std::int64_t>());
+        if (!fits) return complain(name);
+        number = found->get<Number>();
+    }
+    const std::string& trouble() const { return trouble_; }
+
+private:
+    const json* find(const char* name) const {
+        const auto found = fields_.find(name);
+        return found == fields_.end() ? nullptr : &*found;
+    }
+    void complain(const char* name) {
+        if (trouble_.empty()) trouble_ = fmt::format("field '{}' has a wrong type or value", name);
+    }
+
+    const json& fields_;
+    std::string trouble_;
+};
+
+void visit(auto&, Ping&) {}
+void visit(auto&, Ended&) {}
+void visit(auto& on, Hello& m) {
+    on("id", m.card.id);
+    on("address", m.card.address);
+    on("order", m.card.order);
+    on("workers", m.card.workers);
+    on("role", m.card.role);
+    on("pid", m.card.pid);
+}
+void visit(auto& on, Ready& m) {
+    on("store_port", m.store_port);
+    on("agent_store", m.agent_store);
+}
+void visit(auto& on, Started& m) {
+    on("round", m.round);
+}
+void visit(auto& on, Failed& m) {
+    on("round", m.round);
+    on("agent", m.failure.agent);
+    on("local_rank", m.failure.local_rank);
+    on("rank", m.failure.rank);
+    on("pid", m.failure.pid);
+    on("exit_code", m.failure.exit_code);
+    on("signal", m.failure.signal);
+    on("never_started", m.failure.never_started);
+    on("ordered", m.failure.ordered);
+    on("time_us", m.failure.time_us);
+    on("message", m.failure.message);
+    on("traceback", m.failure.traceback);
+    on("error_file", m.failure.error_file);
+}
+void visit(auto& on, Succeeded& m) {
+    on("round", m.round);
+}
+void visit(auto& on, Leaving& m) {
+    on("signal", m.signal);
+}
+void visit(auto& on, Assignment& m) {
+    on("round", m.round);
+    on("restart_count", m.restart_count);
+    on("max_restarts", m.max_restarts);
+    on("group_rank", m.group_rank);
+    on("group_world_size", m.group_world_size);
+    on("first_rank", m.first_rank);
+    on("world_size", m.world_size);
+    on("first_role_rank", m.first_role_rank);
+    on("role_world_size", m.role_world_size);
+    on("master_address", m.master_address);
+    on("master_port", m.master_port);
+    on("agent_store", m.agent_store);
+    on("run_id", m.run_id);
+}
+void visit(auto& on, Stop& m) {
+    on("round", m.round);
+    on("reason", m.reason);
+}
+void visit(auto& on, Finish& m) {
+    auto outcome = static_cast<unsigned>(m.verdict.outcome);
+    on("outcome", outcome);
+    on("exit_code", m.verdict.exit_code);
+    on("reason", m.verdict.reason);
+    constexpr auto kLast = static_cast<unsigned>(Outcome::refused);
+    m.verdict.outcome = static_cast<Outcome>(outcome > kLast ? kLast : outcome);
+}
+
+template <std::size_t... I>
+Message make(std::size_t kind, std::index_sequence<I...>) {
+    Message message;
+    static_cast<void>(((kind == I ? (message.emplace<I>(), true) : false) || ...));
+    return message;
+}
+
+/// Takes [kind, {name: scalar, ...}] from the parser and stops it at anything else: nothing nests,
+/// so neither the stack nor a length that is only claimed can hurt.
+class Gatherer : public json::json_sax_t {
+public:
+    const std::string& kind() const { return kind_; }
+    const json& fields() const { return fields_; }
+    bool complete() const { return place_ == Place::end; }
+
+    bool null() override { return value(nullptr); }
+    bool boolean(bool flag) override { return value(flag); }
+    bool number_integer(std::int64_t number) override { return value(number); }
+    bool number_unsigned(std::uint64_t number) override { return value(number); }
+    bool number_float(double number, const std::string&) override { return value(number); }
+    bool binary(json::binary_t& bytes) override { return value(json::binary(std::move(bytes))); }
+    bool string(std::string& text) override {
+        if (place_ != Place::kind) return value(std::move(text));
+        kind_ = std::move(text);
+        return step(Place::kind, Place::fields);
+    }
+    bool key(std::string& text) override {
+        name_ = std::move(text);
+        return step(Place::name, Place::value);
+    }
+    bool start_array(std::size_t) override { return step(Place::start, Place::kind); }
+    bool start_object(std::size_t) override { return step(Place::fields, Place::name); }
+    bool end_object() override { return step(Place::name, Place::close); }
+    bool end_array() override { return step(Place::close, Place::end); }
+    bool parse_error(std::size_t, const std::string&, const json::exception&) override {
+        return false;
+    }
+
+private:
+    enum class Place { start, kind, fields, name, value, close, end };
+    bool step(Place from, Place to) {
+        const bool right = place_ == from;
+        place_ = to;
+        return right;
+    }
+    bool value(json scalar) {
+        fields_[name_] = std::move(scalar);
+        return step(Place::value, Place::name);
+    }
+
+    Place place_ = Place::start;
+    std::string kind_;
+    std::string name_;
+    json fields_ = json::object();
+};
+
+}  // namespace
+
+std::string encode(const Message& message) {
+    Writer writer;
+    Message copy = message;
+    std::visit([&](auto& each) { visit(writer, each); }, copy);
+    std::string out;
+    json::to_cbor(json::array({kKinds.at(message.index()), writer.take()}), out);
+    return out;
+}
+
+Result<Message> decode(std::string_view payload) {
+    const auto bad = [](const std::string& why) {
+        return failure("not one of our messages: " + why);
+    };
+    Gatherer gatherer;
+    if (!json::sax_parse(payload.begin(), payload.end(), &gatherer, json::input_format_t::cbor) ||
+        !gatherer.complete()) {
+        return bad("malformed");
+    }
+    const std::string& kind = gatherer.kind();
+    std::size_t index = 0;
+    while (index < kKinds.size() && kind != kKinds[index])
+        ++index;
+    if (index == kKinds.size()) return bad("unknown kind");
+    Message message = make(index, std::make_index_sequence<std::variant_size_v<Message>>());
+    Reader reader(gatherer.fields());
+    std::visit([&](auto& each) { visit(reader, each); }, message);
+    if (!reader.trouble().empty()) return bad(reader.trouble());
+    return message;
+}
+
+}  // namespace torchelastic::wire

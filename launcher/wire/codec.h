@@ -1,0 +1,32 @@
+// Messages as bytes: one CBOR array per frame, [kind, fields by name]. Unknown fields are ignored
+// and absent ones keep their defaults, so that neighbouring versions understand each other. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/result.h"
+#include "coordinator/messages.h"
+
+namespace torchelastic::wire {
+
+/// "I am alive": sent by both sides whenever the keep-alive interval has passed.
+struct Ping {
+    bool operator==(const Ping&) const = default;
+};
+
+using Message = std::variant<Ping, coordinator::Hello, coordinator::Ready, coordinator::Started,
+                             coordinator::Failed, coordinator::Succeeded, coordinator::Leaving,
+                             coordinator::Ended, coordinator::Assignment, coordinator::Stop,
+                             coordinator::Finish>;
+
+std::string encode(const Message& message);
+
+/// Hostile bytes give an error in words, never more memory than a small multiple of their length.
+Result<Message> decode(std::string_view payload);
+
+/// The longest text that encode() puts into a message; longer ones lose their middle.
+inline constexpr std::size_t kTextLimit = 64U << 10;
+
+}  // namespace torchelastic::wire

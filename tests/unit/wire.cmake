@@ -1,0 +1,1 @@
+torchelastic_unit_test(wire_test LINKS torchelastic::wire)
