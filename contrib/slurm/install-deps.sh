@@ -28,8 +28,8 @@ packages_of() {
             libgtest-dev libbenchmark-dev
         ;;
     cluster)
-        echo slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 util-linux procps \
-            hostname
+        echo slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge \
+            iproute2 util-linux procps hostname
         ;;
     torch) echo python3-torch python3-numpy ;;
     test) echo python3 clang-format clang-tidy shellcheck ;;

@@ -27,9 +27,9 @@ def parse_arguments():
     parser.add_argument("--batch-size", type=int, default=16, help="per rank")
     parser.add_argument("--samples", type=int, default=3840, help="in one epoch, over all ranks")
     parser.add_argument("--learning-rate", type=float, default=0.02)
-    parser.add_argument("--checkpoint", default="checkpoint.pt", help="continue from it if it exists")
+    parser.add_argument("--checkpoint", default="checkpoint.pt", help="resumed from if it exists")
     parser.add_argument("--checkpoint-every", type=int, default=5, metavar="STEPS")
-    parser.add_argument("--step-seconds", type=float, default=0.0, help="make every step last longer")
+    parser.add_argument("--step-seconds", type=float, default=0.0, help="pause after each step")
     return parser.parse_args()
 
 
@@ -118,7 +118,8 @@ def main():
         if rank == 0:
             save(options.checkpoint, model, optimizer, epoch + 1, 0)
             if total[1] > 0:
-                print(f"epoch {epoch} of {options.epochs}: loss {total[0] / total[1]:.4f}", flush=True)
+                loss = total[0] / total[1]
+                print(f"epoch {epoch} of {options.epochs}: loss {loss:.4f}", flush=True)
 
     dist.destroy_process_group()
 
