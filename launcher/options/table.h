@@ -19,8 +19,8 @@ enum class Kind {
 enum class Group { job, workers, restarts, rendezvous, output, other };
 
 struct Option {
-    const char* name;     ///< "nproc-per-node"; the spelling with '_' is accepted as well
-    char letter;          ///< 'r' for -r, or 0
+    const char* name;  ///< "nproc-per-node"; the spelling with '_' is accepted as well
+    char letter;       ///< 'r' for -r, or 0
     Kind kind;
     Group group;
     const char* metavar;  ///< what stands for the value in --help; null for a flag

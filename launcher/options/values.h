@@ -78,6 +78,9 @@ std::optional<double> python_float(std::string_view text);
 /// What torchrun's int() makes of a flag's variable, and true, false, yes, no, on, off.
 std::optional<bool> truth(std::string_view text);
 
+/// A value as messages show it: in quotes, on one line, cut if long.
+std::string quoted(std::string_view text);
+
 Result<NodeRange> parse_nodes(std::string_view text);
 Result<WorkersPerNode> parse_workers(std::string_view text);
 

@@ -1,0 +1,248 @@
+// argparse's algorithm, as of Python 3.14, for one positional followed by the rest of the line.
+#include "options/command_line.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace torchelastic::options {
+
+namespace {
+
+const Option kHelpOption = {"help",  'h',     Kind::flag, Group::other, nullptr,
+                            nullptr, nullptr, false,      false,        ""};
+const Option kVersionOption = {"version", 0,       Kind::flag, Group::other, nullptr,
+                               nullptr,   nullptr, false,      false,        ""};
+
+/// One way to write an option: "-m", "--max-restarts", "--max_restarts".
+struct Spelling {
+    std::string text;
+    const Option* option;
+};
+
+/// What an argument that looks like an option may mean.
+struct Match {
+    const Spelling* spelling;
+    std::optional<std::string> value;  ///< what is attached to it
+    bool equals = false;               ///< attached by '='
+};
+
+void add_spellings(std::vector<Spelling>& all, const Option& option) {
+    if (option.letter != 0) all.push_back({std::string("-") + option.letter, &option});
+    const std::string name = option.name;
+    std::string other = name;
+    std::replace(other.begin(), other.end(), '-', '_');
+    all.push_back({"--" + name, &option});
+    if (other != name) all.push_back({"--" + other, &option});
+}
+
+const std::vector<Spelling>& all_spellings() {
+    static const std::vector<Spelling> all = [] {
+        std::vector<Spelling> made;
+        add_spellings(made, kHelpOption);
+        add_spellings(made, kVersionOption);
+        for (std::size_t i = 0; i < kOptionCount; ++i)
+            add_spellings(made, kOptions[i]);
+        return made;
+    }();
+    return all;
+}
+
+const Spelling* find(std::string_view text) {
+    for (const Spelling& spelling : all_spellings()) {
+        if (spelling.text == text) return &spelling;
+    }
+    return nullptr;
+}
+
+/// "-1", "-1_000.5", "-.5": a value, because no option of ours looks like a number.
+bool is_negative_number(std::string_view text) {
+    const auto digits = [&] {
+        const std::size_t before = text.size();
+        while (!text.empty() && text[0] >= '0' && text[0] <= '9') {
+            text.remove_prefix(1);
+            if (text.size() > 1 && text[0] == '_' && text[1] >= '0' && text[1] <= '9') {
+                text.remove_prefix(1);
+            }
+        }
+        return text.size() < before;
+    };
+    text.remove_prefix(1);
+    const bool whole = digits();
+    if (text.empty()) return whole;
+    if (text[0] != '.') return false;
+    text.remove_prefix(1);
+    return digits() && text.empty();
+}
+
+/// The options whose name begins so, or whose letter this is.
+std::vector<Match> prefix_matches(const std::string& argument) {
+    std::vector<Match> matches;
+    if (argument[1] != '-') {
+        if (const Spelling* spelling = find(argument.substr(0, 2))) {
+            matches.push_back({spelling, argument.substr(2)});
+        }
+        return matches;
+    }
+    const auto equals = argument.find('=');
+    const std::string prefix = argument.substr(0, equals);
+    for (const Spelling& spelling : all_spellings()) {
+        if (!spelling.text.starts_with(prefix)) continue;
+        Match match{&spelling, std::nullopt, equals != std::string::npos};
+        if (match.equals) match.value = argument.substr(equals + 1);
+        matches.push_back(match);
+    }
+    return matches;
+}
+
+/// One argument before the script. Not an option: it is a value or the script. An option without
+/// matches is unknown, with several it is ambiguous.
+struct Reading {
+    bool option = false;
+    std::vector<Match> matches;
+};
+
+Reading read_argument(const std::string& argument) {
+    if (argument.size() < 2 || argument[0] != '-') return {};
+    if (const Spelling* exact = find(argument)) return {true, {{exact, std::nullopt}}};
+    if (const auto equals = argument.find('='); equals != std::string::npos) {
+        if (const Spelling* exact = find(argument.substr(0, equals))) {
+            return {true, {{exact, argument.substr(equals + 1), true}}};
+        }
+    }
+    std::vector<Match> matches = prefix_matches(argument);
+    if (matches.empty() &&
+        (is_negative_number(argument) || argument.find(' ') != std::string::npos)) {
+        return {};
+    }
+    return {true, std::move(matches)};
+}
+
+/// Reads one command line. Every step returns true to go on; else `end_` says how it ended.
+class Scan {
+public:
+    explicit Scan(const std::vector<std::string>& arguments) : arguments_(arguments) {}
+
+    std::variant<CommandLine, Help, Version, UsageError> run() {
+        while (next_ < arguments_.size()) {
+            const std::string& argument = arguments_[next_++];
+            const Reading reading = read_argument(argument);
+            if (argument == "--" || !reading.option) {
+                script_begins(argument == "--" ? next_ : next_ - 1);
+                break;
+            }
+            if (!take(argument, reading.matches)) return std::move(end_);
+        }
+        return std::move(line_);
+    }
+
+private:
+    void script_begins(std::size_t at) {
+        if (at >= arguments_.size()) return;
+        const auto script = arguments_.begin() + static_cast<std::ptrdiff_t>(at);
+        line_.script = *script;
+        line_.script_args.assign(script + 1, arguments_.end());
+    }
+
+    bool take(const std::string& argument, const std::vector<Match>& matches) {
+        if (matches.empty()) {
+            line_.unrecognized.push_back(argument);
+            return true;
+        }
+        if (matches.size() > 1) {
+            std::vector<std::string> names;
+            for (const Match& match : matches)
+                names.push_back(match.spelling->text);
+            return error(fmt::format("ambiguous option: {} could match {}",
+                                     printable(argument, 200), join(names, ", ")));
+        }
+        return take(matches.front());
+    }
+
+    bool take(Match match) {
+        while (match.spelling->option->kind == Kind::flag) {
+            const Option& option = *match.spelling->option;
+            if (!match.value) return set(option, "");
+            const std::string attached = *match.value;
+            const bool letter = match.spelling->text[1] != '-';
+            if (!letter || match.equals || attached.empty() || attached[0] == '-') {
+                return error(fmt::format("argument {}: ignored explicit argument {}",
+                                         spellings(option), quoted(attached)));
+            }
+            if (!set(option, "")) return false;
+            match = after_letter(attached);
+            if (match.spelling == nullptr) {
+                line_.unrecognized.push_back("-" + attached);
+                return true;
+            }
+        }
+        const Option& option = *match.spelling->option;
+        if (match.value) return set(option, *match.value);
+        if (next_ == arguments_.size() || arguments_[next_] == "--" ||
+            read_argument(arguments_[next_]).option) {
+            return error(fmt::format("argument {}: expected one argument", spellings(option)));
+        }
+        return set(option, arguments_[next_++]);
+    }
+
+    /// "r3" behind the 'm' of "-mr3".
+    static Match after_letter(const std::string& attached) {
+        Match match{find(std::string("-") + attached[0]), std::nullopt};
+        if (attached.size() == 1) return match;
+        match.equals = attached[1] == '=';
+        match.value = attached.substr(match.equals ? 2 : 1);
+        return match;
+    }
+
+    bool set(const Option& option, std::string value) {
+        if (&option == &kHelpOption) {
+            end_ = Help{};
+            return false;
+        }
+        if (&option == &kVersionOption) {
+            end_ = Version{};
+            return false;
+        }
+        line_.values[static_cast<std::size_t>(&option - kOptions)] = std::move(value);
+        return true;
+    }
+
+    bool error(std::string text) {
+        end_ = UsageError{std::move(text)};
+        return false;
+    }
+
+    const std::vector<std::string>& arguments_;
+    std::size_t next_ = 0;
+    CommandLine line_;
+    std::variant<CommandLine, Help, Version, UsageError> end_;
+};
+
+}  // namespace
+
+std::variant<CommandLine, Help, Version, UsageError> scan(
+    const std::vector<std::string>& arguments) {
+    return Scan(arguments).run();
+}
+
+std::string spellings(const Option& option) {
+    std::vector<Spelling> all;
+    add_spellings(all, option);
+    std::string text;
+    for (const Spelling& spelling : all)
+        text += (text.empty() ? "" : "/") + spelling.text;
+    return text;
+}
+
+std::string variable(const Option& option) {
+    std::string name = "PET_";
+    for (const char* c = option.name; *c != '\0'; ++c) {
+        name += *c >= 'a' && *c <= 'z' ? static_cast<char>(*c - 32) : *c == '-' ? '_' : *c;
+    }
+    return name;
+}
+
+}  // namespace torchelastic::options

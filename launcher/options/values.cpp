@@ -1,0 +1,252 @@
+// The small languages inside option values.
+#include "options/values.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace torchelastic::options {
+
+namespace {
+
+constexpr int kMaxInt = std::numeric_limits<int>::max();
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/// Without the '_' that Python allows between two digits; nothing if one stands elsewhere.
+std::optional<std::string> without_underscores(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '_') {
+            out += text[i];
+        } else if (i == 0 || i + 1 == text.size() || !is_digit(text[i - 1]) ||
+                   !is_digit(text[i + 1])) {
+            return std::nullopt;
+        }
+    }
+    return out;
+}
+
+std::optional<int> whole(std::string_view text, int least) {
+    const auto value = python_int(text);
+    if (!value || *value < least || *value > kMaxInt) return std::nullopt;
+    return static_cast<int>(*value);
+}
+
+std::optional<Streams> parse_mask(std::string_view text) {
+    if (text.size() != 1 || text[0] < '0' || text[0] > '3') return std::nullopt;
+    const int bits = text[0] - '0';
+    return Streams{(bits & 1) != 0, (bits & 2) != 0};
+}
+
+std::optional<std::pair<std::uint16_t, std::uint16_t>> parse_ports(std::string_view text) {
+    const auto dash = text.find('-');
+    const auto low = parse_int(text.substr(0, dash));
+    const auto high = dash == std::string_view::npos ? low : parse_int(text.substr(dash + 1));
+    if (!low || !high || *low < 1 || *high < *low || *high > 65535) return std::nullopt;
+    return std::pair{static_cast<std::uint16_t>(*low), static_cast<std::uint16_t>(*high)};
+}
+
+std::optional<std::chrono::milliseconds> parse_interval(std::string_view text) {
+    constexpr double kLongest = 1e6;
+    const auto seconds = python_float(text);
+    if (!seconds || !(*seconds >= 0.001) || *seconds > kLongest) return std::nullopt;
+    return std::chrono::milliseconds(std::llround(*seconds * 1000));
+}
+
+/// One key of --rdzv-conf: what it takes, and how it enters the value; false: the text is no such.
+struct Key {
+    std::string_view name;
+    std::string_view takes;
+    bool (*set)(RendezvousConf& conf, std::string_view text);
+};
+
+constexpr std::array kKeys = {
+    Key{"join_timeout", "a whole number of seconds above 0",
+        [](RendezvousConf& conf, std::string_view text) {
+            const auto seconds = whole(text, 1);
+            if (seconds) conf.join_timeout = std::chrono::seconds(*seconds);
+            return seconds.has_value();
+        }},
+    Key{"keep_alive_interval", "a number of seconds above 0",
+        [](RendezvousConf& conf, std::string_view text) {
+            const auto interval = parse_interval(text);
+            if (interval) conf.keep_alive_interval = *interval;
+            return interval.has_value();
+        }},
+    Key{"keep_alive_max_attempt", "a whole number above 0",
+        [](RendezvousConf& conf, std::string_view text) {
+            const auto attempts = whole(text, 1);
+            if (attempts) conf.keep_alive_max_attempt = *attempts;
+            return attempts.has_value();
+        }},
+    Key{"port_range", "LOW-HIGH, two ports from 1 to 65535",
+        [](RendezvousConf& conf, std::string_view text) {
+            conf.port_range = parse_ports(text);
+            return conf.port_range.has_value();
+        }},
+};
+
+Error unknown_key(std::string_view name) {
+    std::vector<std::string> known;
+    for (const Key& key : kKeys)
+        known.emplace_back(key.name);
+    return Error(
+        fmt::format("the key {} is unknown; known are {}", quoted(name), join(known, ", ")));
+}
+
+}  // namespace
+
+Streams StreamMap::of(int local_rank) const {
+    const auto found = ranks.find(local_rank);
+    return found == ranks.end() ? all : found->second;
+}
+
+std::optional<std::int64_t> python_int(std::string_view text) {
+    const auto digits = without_underscores(trim(text));
+    return digits ? parse_int(*digits) : std::nullopt;
+}
+
+std::optional<double> python_float(std::string_view text) {
+    const auto plain = without_underscores(trim(text));
+    if (!plain) return std::nullopt;
+    std::string_view number = *plain;
+    if (number.starts_with('+')) {
+        number.remove_prefix(1);
+        if (number.starts_with('-')) return std::nullopt;
+    }
+    // from_chars also reads C's nan(sequence), which is no Python.
+    if (number.find('(') != std::string_view::npos) return std::nullopt;
+    double value = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+    if (end != number.data() + number.size() || error == std::errc::invalid_argument) {
+        return std::nullopt;
+    }
+    if (error == std::errc::result_out_of_range) {
+        // Python says inf or 0.0; the exponent's sign tells which.
+        const bool tiny = number.find("e-") != std::string_view::npos ||
+                          number.find("E-") != std::string_view::npos;
+        value = tiny ? 0.0 : std::numeric_limits<double>::infinity();
+        if (number.starts_with('-')) value = -value;
+    }
+    return value;
+}
+
+std::optional<bool> truth(std::string_view text) {
+    std::string word(trim(text));
+    std::transform(word.begin(), word.end(), word.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    for (const char* yes : {"true", "t", "yes", "y", "on"}) {
+        if (word == yes) return true;
+    }
+    for (const char* no : {"false", "f", "no", "n", "off"}) {
+        if (word == no) return false;
+    }
+    const auto number = python_int(word);
+    return number ? std::optional(*number != 0) : std::nullopt;
+}
+
+std::string quoted(std::string_view text) {
+    return "'" + printable(text, 200) + "'";
+}
+
+Result<NodeRange> parse_nodes(std::string_view text) {
+    const std::vector<std::string> parts = split(text, ':');
+    const auto min = whole(parts.front(), 0);
+    const auto max = whole(parts.back(), 0);
+    if (parts.size() > 2 || !min || !max) {
+        return failure(fmt::format("{} is neither a number of nodes nor MIN:MAX", quoted(text)));
+    }
+    if (*min < 1) return failure(fmt::format("{} asks for no node: at least 1", quoted(text)));
+    if (*max < *min) {
+        return failure(
+            fmt::format("{} asks for at least {} and at most {} nodes", quoted(text), *min, *max));
+    }
+    return NodeRange{*min, *max};
+}
+
+Result<WorkersPerNode> parse_workers(std::string_view text) {
+    using From = WorkersPerNode::From;
+    if (text == "auto") return WorkersPerNode{From::automatic, 0};
+    if (text == "gpu") return WorkersPerNode{From::devices, 0};
+    if (text == "cpu") return WorkersPerNode{From::cpus, 0};
+    const auto number = whole(text, 1);
+    if (!number) {
+        return failure(fmt::format("{} is not a number of workers: at least 1, or auto, gpu or cpu",
+                                   quoted(text)));
+    }
+    return WorkersPerNode{From::number, *number};
+}
+
+Result<StreamMap> parse_streams(std::string_view text) {
+    StreamMap map;
+    if (const auto mask = parse_mask(text)) {
+        map.all = *mask;
+        return map;
+    }
+    for (const std::string& piece : split(text, ',')) {
+        const auto colon = piece.find(':');
+        const std::string_view rank = std::string_view(piece).substr(0, colon);
+        const auto mask =
+            colon == std::string::npos ? std::nullopt : parse_mask(piece.substr(colon + 1));
+        const auto number = parse_int(rank);
+        if (!mask || !number || *number > kMaxInt ||
+            !std::all_of(rank.begin(), rank.end(), is_digit)) {
+            return failure(fmt::format(
+                "{} is neither 0 (none), 1 (stdout), 2 (stderr) or 3 (both) nor such masks by "
+                "local rank, as in 0:3,1:2",
+                quoted(text)));
+        }
+        map.ranks[static_cast<int>(*number)] = *mask;
+    }
+    return map;
+}
+
+Result<std::set<int>> parse_ranks(std::string_view text) {
+    std::set<int> ranks;
+    for (const std::string& piece : split(text, ',')) {
+        const auto rank = whole(piece, 0);
+        if (!rank) {
+            return failure(
+                fmt::format("{} is not a list of local ranks, as in 0,1,2", quoted(text)));
+        }
+        ranks.insert(*rank);
+    }
+    return ranks;
+}
+
+Result<RendezvousConf> parse_rendezvous_conf(std::string_view text) {
+    RendezvousConf conf;
+    if (trim(text).empty()) return conf;
+    for (const std::string& piece : split(trim(text), ',')) {
+        const auto equals = piece.find('=');
+        const std::string_view name = trim(std::string_view(piece).substr(0, equals));
+        const std::string_view value =
+            equals == std::string::npos ? "" : trim(std::string_view(piece).substr(equals + 1));
+        if (name.empty()) {
+            return failure(fmt::format("{} is not in the form KEY=VALUE,...", quoted(text)));
+        }
+        const auto key = std::find_if(kKeys.begin(), kKeys.end(),
+                                      [&](const Key& known) { return known.name == name; });
+        if (key == kKeys.end()) return failure(unknown_key(name));
+        if (value.empty()) {
+            return failure(fmt::format("the key {} must have a value", quoted(name)));
+        }
+        if (!key->set(conf, value)) {
+            return failure(
+                fmt::format("{} takes {}, not {}", key->name, key->takes, quoted(value)));
+        }
+    }
+    return conf;
+}
+
+}  // namespace torchelastic::options

@@ -1,0 +1,5 @@
+torchelastic_unit_test(options_command_line_test LINKS torchelastic::options)
+torchelastic_unit_test(options_values_test LINKS torchelastic::options)
+torchelastic_unit_test(options_parser_test LINKS torchelastic::options)
+torchelastic_unit_test(options_help_test LINKS torchelastic::options)
+torchelastic_unit_test(options_table_test LINKS torchelastic::option_table)
