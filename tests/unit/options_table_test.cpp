@@ -1,7 +1,9 @@
 // The table against its own rules and against Slurm's options, among which SPANK puts it. Linked
 // with the table alone, as spank/ is.
 #include <cstring>
+#include <iterator>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -13,171 +15,33 @@ namespace {
 
 /// Long options of srun, sbatch and salloc: those in the manuals of 22.05, then younger and
 /// undocumented ones.
-const char* const kSlurm[] = {"accel-bind",
-                              "account",
-                              "acctg-freq",
-                              "array",
-                              "batch",
-                              "bb",
-                              "bbf",
-                              "bcast",
-                              "bcast-exclude",
-                              "begin",
-                              "bell",
-                              "chdir",
-                              "cluster-constraint",
-                              "clusters",
-                              "comment",
-                              "compress",
-                              "constraint",
-                              "container",
-                              "contiguous",
-                              "core-spec",
-                              "cores-per-socket",
-                              "cpu-bind",
-                              "cpu-freq",
-                              "cpus-per-gpu",
-                              "cpus-per-task",
-                              "deadline",
-                              "delay-boot",
-                              "dependency",
-                              "disable-status",
-                              "distribution",
-                              "epilog",
-                              "error",
-                              "exact",
-                              "exclude",
-                              "exclusive",
-                              "export",
-                              "export-file",
-                              "extra-node-info",
-                              "get-user-env",
-                              "gid",
-                              "gpu-bind",
-                              "gpu-freq",
-                              "gpus",
-                              "gpus-per-node",
-                              "gpus-per-socket",
-                              "gpus-per-task",
-                              "gres",
-                              "gres-flags",
-                              "help",
-                              "het-group",
-                              "hint",
-                              "hold",
-                              "ignore-pbs",
-                              "immediate",
-                              "input",
-                              "job-name",
-                              "jobid",
-                              "kill-command",
-                              "kill-on-bad-exit",
-                              "kill-on-invalid-dep",
-                              "label",
-                              "licenses",
-                              "mail-type",
-                              "mail-user",
-                              "mcs-label",
-                              "mem",
-                              "mem-bind",
-                              "mem-per-cpu",
-                              "mem-per-gpu",
-                              "mincpus",
-                              "mpi",
-                              "msg-timeout",
-                              "multi-prog",
-                              "network",
-                              "nice",
-                              "no-allocate",
-                              "no-bell",
-                              "no-kill",
-                              "no-requeue",
-                              "no-shell",
-                              "nodefile",
-                              "nodelist",
-                              "nodes",
-                              "ntasks",
-                              "ntasks-per-core",
-                              "ntasks-per-gpu",
-                              "ntasks-per-node",
-                              "ntasks-per-socket",
-                              "open-mode",
-                              "output",
-                              "overcommit",
-                              "overlap",
-                              "oversubscribe",
-                              "parsable",
-                              "partition",
-                              "power",
-                              "prefer",
-                              "preserve-env",
-                              "priority",
-                              "profile",
-                              "prolog",
-                              "propagate",
-                              "pty",
-                              "qos",
-                              "quiet",
-                              "quit-on-interrupt",
-                              "reboot",
-                              "relative",
-                              "requeue",
-                              "reservation",
-                              "resv-ports",
-                              "send-libs",
-                              "signal",
-                              "slurmd-debug",
-                              "sockets-per-node",
-                              "spread-job",
-                              "switches",
-                              "task-epilog",
-                              "task-prolog",
-                              "test-only",
-                              "thread-spec",
-                              "threads",
-                              "threads-per-core",
-                              "time",
-                              "time-min",
-                              "tmp",
-                              "uid",
-                              "unbuffered",
-                              "usage",
-                              "use-min-nodes",
-                              "verbose",
-                              "version",
-                              "wait",
-                              "wait-all-nodes",
-                              "wckey",
-                              "whole",
-                              "wrap",
-                              "x11",
-                              "async",
-                              "autocomplete",
-                              "consolidate-segments",
-                              "container-id",
-                              "debugger-test",
-                              "environment",
-                              "external",
-                              "external-launcher",
-                              "extra",
-                              "interactive",
-                              "jobname",
-                              "launch-cmd",
-                              "multi",
-                              "oom-kill-step",
-                              "pack-group",
-                              "resv",
-                              "segment",
-                              "spread-segments",
-                              "stepmgr",
-                              "tasks-per-node",
-                              "tree-width",
-                              "treewidth",
-                              "tres-bind",
-                              "tres-per-job",
-                              "tres-per-task",
-                              "umask"};
+const char* const kSlurm =
+    "accel-bind account acctg-freq array batch bb bbf bcast bcast-exclude begin bell chdir "
+    "cluster-constraint clusters comment compress constraint container contiguous core-spec "
+    "cores-per-socket cpu-bind cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot "
+    "dependency disable-status distribution epilog error exact exclude exclusive export "
+    "export-file extra-node-info get-user-env gid gpu-bind gpu-freq gpus gpus-per-node gpus- "
+    "per-socket gpus-per-task gres gres-flags help het-group hint hold ignore-pbs immediate "
+    "input job-name jobid kill-command kill-on-bad-exit kill-on-invalid-dep label licenses "
+    "mail-type mail-user mcs-label mem mem-bind mem-per-cpu mem-per-gpu mincpus mpi msg- "
+    "timeout multi-prog network nice no-allocate no-bell no-kill no-requeue no-shell nodefile "
+    "nodelist nodes ntasks ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket "
+    "open-mode output overcommit overlap oversubscribe parsable partition power prefer "
+    "preserve-env priority profile prolog propagate pty qos quiet quit-on-interrupt reboot "
+    "relative requeue reservation resv-ports send-libs signal slurmd-debug sockets-per-node "
+    "spread-job switches task-epilog task-prolog test-only thread-spec threads threads-per- "
+    "core time time-min tmp uid unbuffered usage use-min-nodes verbose version wait wait-all- "
+    "nodes wckey whole wrap x11 async autocomplete consolidate-segments container-id "
+    "debugger-test environment external external-launcher extra interactive jobname launch- "
+    "cmd multi oom-kill-step pack-group resv segment spread-segments stepmgr tasks-per-node "
+    "tree-width treewidth tres-bind tres-per-job tres-per-task umask";
 
+std::set<std::string> slurm_options() {
+    std::istringstream words(kSlurm);
+    return {std::istream_iterator<std::string>(words), {}};
+}
+
+/// The proper prefixes by which getopt finds `of` among `names`.
 std::set<std::string> abbreviations(const std::set<std::string>& names, const std::string& of) {
     std::set<std::string> unambiguous;
     for (std::size_t length = 1; length < of.size(); ++length) {
@@ -218,7 +82,7 @@ TEST(Table, lists_its_groups_together) {
 }
 
 TEST(Table, has_no_option_of_slurm) {
-    const std::set<std::string> slurm(std::begin(kSlurm), std::end(kSlurm));
+    const std::set<std::string> slurm = slurm_options();
     for (std::size_t i = 0; i < kOptionCount; ++i) {
         EXPECT_FALSE(slurm.count(kOptions[i].name)) << kOptions[i].name;
     }
@@ -227,7 +91,7 @@ TEST(Table, has_no_option_of_slurm) {
 /// With the plugin loaded, an abbreviation of Slurm's option that also begins one of ours is
 /// refused by getopt as ambiguous, in every script of the site.
 TEST(Table, costs_slurm_few_abbreviations) {
-    const std::set<std::string> slurm(std::begin(kSlurm), std::end(kSlurm));
+    const std::set<std::string> slurm = slurm_options();
     std::set<std::string> together = slurm;
     for (std::size_t i = 0; i < kOptionCount; ++i) {
         if (kOptions[i].srun) together.insert(kOptions[i].name);
