@@ -1,0 +1,113 @@
+// Trying ports.
+#include "rdzv/dialer.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace torchelastic::rdzv {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Duration kFirstPause = milliseconds(2);
+constexpr Duration kLongestPause = milliseconds(200);
+constexpr Duration kAnswerLimit = std::chrono::seconds(2);
+
+}  // namespace
+
+struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
+    explicit State(net::Loop& on) : loop(on), pause_timer(on), deadline(on) {}
+
+    void begin(Duration limit) {
+        deadline.arm(limit, [weak = weak_from_this(), limit] {
+            const auto state = weak.lock();
+            if (!state) return;
+            const std::chrono::duration<double> waited = limit;
+            state->finish(failure(fmt::format(
+                "no coordinator at {} within {:.3g} s (join_timeout): tried ports {} to {}; the "
+                "last attempt met: {}",
+                state->address, waited.count(), state->ports.front(), state->ports.back(),
+                state->last_trouble)));
+        });
+        dial();
+    }
+
+    void dial() {
+        connector.emplace(loop, Endpoint{address, ports[next]}, kAnswerLimit,
+                          [weak = weak_from_this()](Result<net::Connection> result) {
+                              const auto state = weak.lock();
+                              if (!state) return;
+                              if (!result) return state->try_next(result.error().text());
+                              state->shake(std::move(*result));
+                          });
+    }
+
+    void shake(net::Connection connection) {
+        session.emplace(loop, std::move(connection), Session::Side::client, credentials,
+                        keep_alive);
+        const auto weak = weak_from_this();
+        session->start({.proven =
+                            [weak] {
+                                if (const auto state = weak.lock()) {
+                                    state->finish(std::move(*state->session));
+                                }
+                            },
+                        .message = nullptr,
+                        .closed =
+                            [weak](const std::string& why) {
+                                if (const auto state = weak.lock()) state->try_next(why);
+                            }});
+    }
+
+    void try_next(std::string trouble) {
+        last_trouble = std::move(trouble);
+        next += 1;
+        if (next < ports.size()) return dial();
+        next = 0;
+        pause_timer.arm(pause, [weak = weak_from_this()] {
+            if (const auto state = weak.lock()) state->dial();
+        });
+        pause = std::min(kLongestPause, pause + pause / 2);
+    }
+
+    void finish(Result<Session> result) {
+        deadline.cancel();
+        pause_timer.cancel();
+        const auto call = std::move(done);
+        done = nullptr;
+        if (call) call(std::move(result));
+    }
+
+    net::Loop& loop;
+    std::string address;
+    std::vector<std::uint16_t> ports;
+    Credentials credentials;
+    KeepAlive keep_alive;
+    std::function<void(Result<Session>)> done;
+    net::Timer pause_timer;
+    net::Timer deadline;
+    Duration pause = kFirstPause;
+    std::size_t next = 0;
+    std::string last_trouble = "nothing";
+    std::optional<net::Connector> connector;
+    std::optional<Session> session;
+};
+
+Dialer::Dialer(net::Loop& loop, std::string address, std::vector<std::uint16_t> ports,
+               Credentials credentials, KeepAlive keep_alive, Duration limit,
+               std::function<void(Result<Session>)> done)
+    : state_(std::make_shared<State>(loop)) {
+    state_->address = std::move(address);
+    state_->ports = std::move(ports);
+    state_->credentials = std::move(credentials);
+    state_->keep_alive = keep_alive;
+    state_->done = std::move(done);
+    state_->begin(limit);
+}
+
+Dialer::~Dialer() = default;
+
+}  // namespace torchelastic::rdzv

@@ -1,0 +1,27 @@
+// The coordinator's listening side: lets in those who prove that they belong to the run.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "net/listener.h"
+#include "rdzv/session.h"
+
+namespace torchelastic::rdzv {
+
+/// Accepts connections and shakes hands; peers that prove nothing within the keep-alive limit, or
+/// prove wrong, are closed. Only so many may be at it at once: the rest wait in the kernel's queue.
+class Door {
+public:
+    /// `entered` gets proven sessions; it must take them over with hand_over(). `complain` gets one
+    /// line for each peer that was turned away.
+    Door(net::Loop& loop, net::Listener listener, Credentials credentials, KeepAlive keep_alive,
+         std::function<void(Session)> entered, std::function<void(const std::string&)> complain);
+    ~Door();
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace torchelastic::rdzv

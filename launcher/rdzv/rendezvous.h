@@ -1,0 +1,53 @@
+// How an agent finds, or becomes, the coordinator. Every backend answers one question: where is it?
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "coordinator/messages.h"
+#include "net/listener.h"
+#include "rdzv/session.h"
+
+namespace torchelastic::rdzv {
+
+/// This agent coordinates. Others come through `listener`; none where there is only one node.
+struct Host {
+    std::optional<net::Listener> listener;
+};
+/// Another agent coordinates, and has proved it. The session is to be taken over.
+struct Guest {
+    Session session;
+};
+
+/// What an agent knows once it has met the others.
+struct Meeting {
+    Credentials credentials;
+    coordinator::AgentId id;                     ///< this node's name
+    int order = 0;                               ///< its place
+    std::string address;                         ///< numeric, where the other nodes reach it
+    std::vector<coordinator::AgentId> expected;  ///< all members, in order
+    std::variant<Host, Guest> place;
+};
+
+struct Settings {
+    Duration join_timeout = std::chrono::seconds(600);
+    KeepAlive keep_alive;
+    std::optional<std::string> local_address;  ///< --local-addr
+    std::optional<std::pair<std::uint16_t, std::uint16_t>> port_range;
+};
+
+/// A backend at work. Destroying it cancels.
+class Rendezvous {
+public:
+    virtual ~Rendezvous() = default;
+
+    /// Calls `done` once, from the loop or before it returns.
+    virtual void meet(std::function<void(Result<Meeting>)> done) = 0;
+};
+
+}  // namespace torchelastic::rdzv

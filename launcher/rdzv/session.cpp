@@ -1,0 +1,172 @@
+// Handshake, then messages, with a heartbeat beneath both.
+#include "rdzv/session.h"
+
+#include <fmt/format.h>
+
+#include "wire/frame.h"
+#include "wire/handshake.h"
+
+namespace torchelastic::rdzv {
+
+struct Session::State : std::enable_shared_from_this<Session::State> {
+    State(net::Loop& loop, net::Connection open, Side of, const Credentials& credentials,
+          KeepAlive alive)
+        : connection(std::move(open)),
+          side(of),
+          keep_alive(alive),
+          client(credentials.token, credentials.run_id, wire::random_nonce()),
+          server(credentials.token, credentials.run_id, wire::random_nonce()),
+          timer(loop) {}
+
+    void start() {
+        const auto weak = weak_from_this();
+        connection.start({.data =
+                              [weak](std::string_view bytes) {
+                                  if (const auto state = weak.lock()) state->read(bytes);
+                              },
+                          .closed =
+                              [weak](const std::string& why) {
+                                  if (const auto state = weak.lock()) state->end(why);
+                              }});
+        connection.send(wire::kPreamble);
+        if (side == Side::client) connection.send(wire::frame(client.challenge()));
+        tick();
+    }
+
+    void tick() {
+        timer.arm(keep_alive.interval, [weak = weak_from_this()] {
+            const auto state = weak.lock();
+            if (!state || state->over) return;
+            state->missed = state->heard ? 0 : state->missed + 1;
+            state->heard = false;
+            if (state->missed >= state->keep_alive.attempts) {
+                const std::chrono::duration<double> silence =
+                    state->keep_alive.interval * state->missed;
+                return state->end(fmt::format("no word for {:.3g} s", silence.count()));
+            }
+            if (state->proven) state->connection.send(wire::frame(wire::encode(wire::Ping{})));
+            state->tick();
+        });
+    }
+
+    void read(std::string_view bytes) {
+        heard = true;
+        frames.feed(bytes);
+        const auto alive = shared_from_this();
+        while (!over) {
+            auto payload = frames.next();
+            if (!payload) return end(payload.error().text());
+            if (!*payload) return;
+            const Result<void> taken = proven ? take(**payload) : shake(**payload);
+            if (!taken) return end(taken.error().text());
+        }
+    }
+
+    Result<void> shake(const std::string& payload) {
+        if (side == Side::client) {
+            const auto proof = client.prove(payload);
+            if (!proof) return failure(proof.error());
+            connection.send(wire::frame(*proof));
+            believe();
+            return {};
+        }
+        if (!challenged) {
+            const auto answer = server.answer(payload);
+            if (!answer) return failure(answer.error());
+            connection.send(wire::frame(*answer));
+            challenged = true;
+            return {};
+        }
+        if (auto checked = server.check(payload); !checked) return checked;
+        believe();
+        return {};
+    }
+
+    void believe() {
+        proven = true;
+        frames.raise_limit(wire::kProvenLimit);
+        // A handler may replace the handlers: it must not be destroyed while it runs.
+        if (const auto call = handlers.proven) call();
+    }
+
+    Result<void> take(const std::string& payload) {
+        auto message = wire::decode(payload);
+        if (!message) return failure(std::move(message).error());
+        if (std::holds_alternative<wire::Ping>(*message)) return {};
+        if (const auto call = handlers.message) call(std::move(*message));
+        return {};
+    }
+
+    void end(const std::string& why) {
+        if (over) return;
+        over = true;
+        timer.cancel();
+        connection.close();
+        const auto call = std::move(handlers.closed);
+        handlers = {};
+        if (call) call(why);
+    }
+
+    net::Connection connection;
+    Side side;
+    KeepAlive keep_alive;
+    wire::ClientHandshake client;
+    wire::ServerHandshake server;
+    wire::FrameReader frames{wire::kUnprovenLimit};
+    SessionHandlers handlers;
+    net::Timer timer;
+    bool challenged = false;
+    bool proven = false;
+    bool heard = true;
+    bool over = false;
+    int missed = 0;
+};
+
+Session::Session(net::Loop& loop, net::Connection connection, Side side,
+                 const Credentials& credentials, KeepAlive keep_alive)
+    : state_(std::make_shared<State>(loop, std::move(connection), side, credentials, keep_alive)) {}
+
+Session::~Session() {
+    if (state_) state_->over = true;
+}
+
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&& other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+}
+
+void Session::start(SessionHandlers handlers) {
+    state_->handlers = std::move(handlers);
+    state_->start();
+}
+
+void Session::hand_over(SessionHandlers handlers) {
+    state_->handlers = std::move(handlers);
+}
+
+void Session::send(const wire::Message& message) {
+    if (!state_->over) state_->connection.send(wire::frame(wire::encode(message)));
+}
+
+void Session::close() {
+    state_->over = true;
+    state_->timer.cancel();
+    state_->connection.close();
+}
+
+void Session::close_when_sent(Duration limit) {
+    state_->over = true;
+    state_->timer.cancel();
+    state_->connection.close_when_sent(limit);
+}
+
+const Endpoint& Session::local() const {
+    return state_->connection.local();
+}
+
+const Endpoint& Session::peer() const {
+    return state_->connection.peer();
+}
+
+}  // namespace torchelastic::rdzv

@@ -1,0 +1,18 @@
+// The slurm backend: the step says who the members are, where the first of them is and what they
+// share. No DNS name, no scontrol, no port to choose.
+#pragma once
+
+#include <memory>
+
+#include "rdzv/rendezvous.h"
+#include "slurm/allocation.h"
+
+namespace torchelastic::rdzv {
+
+/// The agent of the step's first node listens at the first free port of a sequence that all derive
+/// from the run id; the others try the same sequence there. A job that met at the same port is told
+/// apart by the token.
+std::unique_ptr<Rendezvous> slurm_rendezvous(net::Loop& loop, slurm::Allocation allocation,
+                                             Settings settings);
+
+}  // namespace torchelastic::rdzv
