@@ -1,0 +1,27 @@
+// The agent's own lines, on stderr: what a human would ask about, once.
+#pragma once
+
+#include <memory>
+#include <string>
+
+namespace torchelastic::report {
+
+/// Lines like "W1120 07:27:56.204 torchelastic[n1] text". $LOGLEVEL (DEBUG, INFO, WARNING, ERROR)
+/// says from which level on they are shown; WARNING unless set, as in torchrun.
+class Log {
+public:
+    Log(const std::string& node, const std::string& level);
+    ~Log();
+    Log(const Log&) = delete;
+    Log& operator=(const Log&) = delete;
+
+    void info(const std::string& text);
+    void warning(const std::string& text);
+    void error(const std::string& text);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace torchelastic::report

@@ -1,0 +1,1 @@
+torchelastic_unit_test(report_test LINKS torchelastic::report)
