@@ -1,0 +1,18 @@
+// The names under which the door hands on to the agent. launcher/ reads them.
+#pragma once
+
+namespace torchelastic::door {
+
+/// The user's program, that is argv[0] of the step; that it is set says that argv[0] is the agent.
+constexpr const char* kScript = "TORCHELASTIC_STEP_SCRIPT";
+/// Numeric address of the step's first node; unset if Slurm cannot tell it.
+constexpr const char* kAddress = "TORCHELASTIC_STEP_ADDRESS";
+/// The secret that only agents of this step know, 64 hexadecimal digits.
+constexpr const char* kToken = "TORCHELASTIC_STEP_TOKEN";
+
+/// How the token travels from srun to the nodes: variables whose name begins with SLURM_ reach the
+/// step under every --export= (srun's manual), those of an environment are not public, while
+/// arguments are.
+constexpr const char* kTokenCarrier = "SLURM_TORCHELASTIC_TOKEN";
+
+}  // namespace torchelastic::door

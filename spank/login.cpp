@@ -1,0 +1,134 @@
+// srun's environment is what srun obeys and what the step gets: both are arranged here.
+#include "spank/login.h"
+
+#include <sys/random.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "spank/handover.h"
+#include "spank/request.h"
+#include "spank/step_options.h"
+
+namespace torchelastic::door {
+
+namespace {
+
+/// How sbatch and salloc tell srun how to split the job among the tasks of a classical program. An
+/// agent is one task that owns the node: srun must not hand it one worker's share.
+constexpr const char* kForManyTasks[] = {
+    "SLURM_NTASKS",          "SLURM_NPROCS",
+    "SLURM_NTASKS_PER_CORE", "SLURM_NTASKS_PER_SOCKET",
+    "SLURM_NTASKS_PER_GPU",  "SRUN_CPUS_PER_TASK",
+    "SLURM_GPUS_PER_TASK",   "SLURM_TRES_PER_TASK",
+    "SLURM_GPU_BIND",
+};
+
+/// Not by a stream of the standard library, which would be most of the plugin's size.
+std::string read_file(const char* path) {
+    std::string bytes;
+    std::FILE* file = std::fopen(path, "re");
+    if (file == nullptr) return bytes;
+    char chunk[4096];
+    while (const std::size_t length = std::fread(chunk, 1, sizeof(chunk), file)) {
+        bytes.append(chunk, length);
+    }
+    std::fclose(file);
+    return bytes;
+}
+
+CommandLine own_command_line() {
+    const std::string bytes = read_file("/proc/self/cmdline");
+    std::vector<std::string> arguments;
+    for (std::size_t begin = 0; begin < bytes.size();) {
+        arguments.emplace_back(bytes.c_str() + begin);
+        begin += arguments.back().size() + 1;
+    }
+    return scan(arguments);
+}
+
+const char* inherited(const char* option) {
+    return std::getenv(("SLURM_SPANK_" + carrier(option)).c_str());
+}
+
+/// In a job of --gpus-per-task a step that asks for no GPUs gets one task's share, whatever its own
+/// number of tasks is.
+void claim_whole_nodes() {
+    const char* per_task = std::getenv("SLURM_GPUS_PER_TASK");
+    const char* tasks = std::getenv("SLURM_TASKS_PER_NODE");
+    if (per_task == nullptr || tasks == nullptr || std::getenv("SLURM_GPUS_PER_NODE")) return;
+    const std::string gpus = gpus_of_node(per_task, tasks);
+    if (!gpus.empty()) {
+        setenv("SLURM_GPUS_PER_NODE", gpus.c_str(), 0);
+    } else {
+        slurm_info(
+            "warning: the job has %s tasks per node with %s GPUs each, and each agent will "
+            "see only one task's: use --gpus-per-node",
+            tasks, per_task);
+    }
+}
+
+/// 32 random bytes in hexadecimal; empty if the kernel has none.
+std::string fresh_token() {
+    unsigned char bytes[32];
+    if (getrandom(bytes, sizeof(bytes), 0) != static_cast<ssize_t>(sizeof(bytes))) return {};
+    std::string text;
+    for (const unsigned char byte : bytes) {
+        char digits[3];
+        std::snprintf(digits, sizeof(digits), "%02x", byte);
+        text += digits;
+    }
+    return text;
+}
+
+}  // namespace
+
+void correct_task_counts() {
+    const char* outer = inherited(kSwitch);
+    const bool by_job = outer != nullptr && read_switch(outer).value_or(false);
+    if (!own_command_line().elastic.value_or(by_job)) return;
+    claim_whole_nodes();
+    for (const char* name : kForManyTasks)
+        unsetenv(name);
+    setenv("SLURM_NTASKS_PER_NODE", "1", 1);
+}
+
+bool flip_switch(const char* value) {
+    const auto on = read_switch(value);
+    if (!on) {
+        slurm_error("torchelastic: --torchelastic=%s: neither on nor off", value);
+        return false;
+    }
+    if (spank_context() != S_CTX_LOCAL) return true;
+    if (!*on) {
+        unsetenv(kTokenCarrier);
+        return true;
+    }
+    if (own_command_line().multi_prog) {
+        slurm_error(
+            "torchelastic: --multi-prog starts programs of its own choice and cannot be "
+            "elastic: leave it out, or give --torchelastic=off");
+        return false;
+    }
+    const std::string token = fresh_token();
+    if (token.empty()) {
+        slurm_error("torchelastic: the kernel gives no random bytes for the step's token");
+        return false;
+    }
+    setenv(kTokenCarrier, token.c_str(), 1);
+    return true;
+}
+
+void warn_of_unused_options(spank_t spank) {
+    if (is_elastic(spank) || inherited(kSwitch) != nullptr) return;
+    for (std::size_t i = 0; i < options::kOptionCount; ++i) {
+        const options::Option& option = options::kOptions[i];
+        // A batch script may set options for those of its sruns that are elastic.
+        if (!option.srun || given(spank, option) == nullptr || inherited(option.name)) continue;
+        slurm_info("warning: --%s has no effect without --torchelastic", option.name);
+    }
+}
+
+}  // namespace torchelastic::door

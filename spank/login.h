@@ -1,0 +1,19 @@
+// The side where users type: inside srun, sbatch and salloc, as the user.
+#pragma once
+
+#include "spank/slurm.h"
+
+namespace torchelastic::door {
+
+/// srun, before it reads its environment: one task per node, whatever the batch script around it
+/// wanted for its own tasks. Leaves an srun that is not elastic alone.
+void correct_task_counts();
+
+/// --torchelastic=`value` was given, or inherited from sbatch or salloc. False, with a message, if
+/// it cannot be had: then Slurm ends the command before anything is allocated.
+bool flip_switch(const char* value);
+
+/// srun, once the step exists: says which options of this command line go unused.
+void warn_of_unused_options(spank_t spank);
+
+}  // namespace torchelastic::door

@@ -1,0 +1,20 @@
+// The side where tasks start: inside slurmstepd.
+#pragma once
+
+#include "spank/slurm.h"
+
+namespace torchelastic::door {
+
+/// Whether this is an elastic step of tasks. Not so: steps of Slurm's own, above all the batch
+/// script of an elastic job, in which the options are in force as well.
+bool serves(spank_t spank);
+
+/// user_init, once per node and in slurmstepd itself: what needs name resolution.
+void hand_on_address(spank_t spank);
+
+/// task_init, in the task, as the user: makes the agent the program. If that cannot be, says why
+/// and ends the task with code 64 (EX_USAGE); never returns an error, which Slurm would ignore
+/// (plugin "optional") or answer with a drained node (plugin "required").
+void become_agent(spank_t spank, const char* agent);
+
+}  // namespace torchelastic::door

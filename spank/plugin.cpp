@@ -1,0 +1,62 @@
+// Slurm's plugin interface: which hook of which process does what. Built once per Slurm
+// major.minor, which refuses others. Starts no thread, keeps no state, prints nothing of its own.
+#include <cstring>
+
+#include "spank/login.h"
+#include "spank/node.h"
+#include "spank/slurm.h"
+#include "spank/step_options.h"
+
+// In C++ a const is internal unless it is declared external before; Slurm looks these up by name.
+extern "C" {
+extern const char plugin_name[];
+extern const char plugin_type[];
+extern const unsigned int plugin_version;
+extern const unsigned int spank_plugin_version;
+SPANK_PLUGIN(torchelastic, 1)
+}
+
+namespace {
+
+namespace door = torchelastic::door;
+
+/// "agent=PATH" of plugstack.conf, else where this build installs it.
+const char* agent_path(int count, char** arguments) {
+    constexpr const char* kPrefix = "agent=";
+    for (int i = 0; i < count; ++i) {
+        if (std::strncmp(arguments[i], kPrefix, std::strlen(kPrefix)) == 0) {
+            return arguments[i] + std::strlen(kPrefix);
+        }
+    }
+    return TORCHELASTIC_AGENT;
+}
+
+}  // namespace
+
+// Every hook succeeds: what a failure does depends on the hook, on plugstack.conf and on Slurm's
+// version, from being ignored to a leaked step or a drained node. Bad options are refused by their
+// callback, and an agent that cannot run ends its own task.
+extern "C" {
+
+int slurm_spank_init(spank_t spank, int, char**) {
+    if (spank_context() == S_CTX_LOCAL) door::correct_task_counts();
+    door::register_options(spank);
+    return 0;
+}
+
+int slurm_spank_local_user_init(spank_t spank, int, char**) {
+    door::warn_of_unused_options(spank);
+    return 0;
+}
+
+int slurm_spank_user_init(spank_t spank, int, char**) {
+    if (door::serves(spank)) door::hand_on_address(spank);
+    return 0;
+}
+
+int slurm_spank_task_init(spank_t spank, int count, char** arguments) {
+    if (door::serves(spank)) door::become_agent(spank, agent_path(count, arguments));
+    return 0;
+}
+
+}  // extern "C"

@@ -1,0 +1,78 @@
+// Registration and checks of options. Values are kept by Slurm, not here.
+#include "spank/step_options.h"
+
+#include "spank/login.h"
+#include "spank/request.h"
+
+namespace torchelastic::door {
+
+namespace {
+
+using options::Kind;
+using options::kOptionCount;
+using options::kOptions;
+using options::Option;
+
+constexpr int kFirstOfTable = 1;  // `val` of kOptions[0]; 0 is the switch
+
+spank_option describe(const Option& option) {
+    const bool flag = option.kind == Kind::flag;
+    return {const_cast<char*>(option.name),
+            const_cast<char*>(option.metavar),
+            const_cast<char*>(option.help),
+            flag ? 0 : 1,
+            0,
+            nullptr};
+}
+
+spank_option describe_switch() {
+    return {const_cast<char*>(kSwitch),
+            const_cast<char*>("on|off"),
+            const_cast<char*>("Run the program as the workers of one elastic job: on each node one "
+                              "agent starts them, as torchrun does; on if no value is given"),
+            2,
+            0,
+            nullptr};
+}
+
+/// Slurm calls it where the user types, once per source (the job's environment, the command line),
+/// and again in slurmstepd, where it is too late to complain: by then all nodes have a task.
+int check(int val, const char* value, int remote) {
+    if (remote) return 0;
+    if (val == 0) return flip_switch(value) ? 0 : -1;
+    const std::string words = complaint(kOptions[val - kFirstOfTable], value);
+    if (words.empty()) return 0;
+    slurm_error("torchelastic: %s", words.c_str());
+    return -1;
+}
+
+}  // namespace
+
+void register_options(spank_t spank) {
+    spank_option option = describe_switch();
+    option.cb = check;
+    spank_option_register(spank, &option);
+    for (std::size_t i = 0; i < kOptionCount; ++i) {
+        if (!kOptions[i].srun) continue;
+        option = describe(kOptions[i]);
+        option.val = kFirstOfTable + static_cast<int>(i);
+        option.cb = check;
+        spank_option_register(spank, &option);
+    }
+}
+
+const char* given(spank_t spank, const Option& option) {
+    spank_option wanted = describe(option);
+    char* value = nullptr;
+    if (spank_option_getopt(spank, &wanted, &value) != ESPANK_SUCCESS) return nullptr;
+    return is_bare(value) ? "" : value;
+}
+
+bool is_elastic(spank_t spank) {
+    spank_option wanted = describe_switch();
+    char* value = nullptr;
+    return spank_option_getopt(spank, &wanted, &value) == ESPANK_SUCCESS &&
+           read_switch(value).value_or(false);
+}
+
+}  // namespace torchelastic::door
