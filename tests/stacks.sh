@@ -36,7 +36,11 @@ cache=${TORCHELASTIC_STACKS:-/var/cache/torchelastic/stacks}
 chosen=()
 while (($#)); do
     case $1 in
-        --cache) cache=${2:?--cache needs a directory} && shift ;;
+        --cache)
+            (($# > 1)) || die "--cache needs a directory"
+            cache=$2
+            shift
+            ;;
         --cache=*) cache=${1#--cache=} ;;
         -h | --help) usage && exit ;;
         *)
@@ -72,6 +76,7 @@ fi
 # Prints "SITE KEYRING" of the source of this machine's own release: the mirror is not named here.
 mirror() {
     local codename
+    # shellcheck source=/dev/null
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
     apt-get indextargets 'Created-By: Packages' 'Component: main' | awk -v RS= -v want="$codename" '
         function field(name) {
@@ -120,7 +125,7 @@ in_root() {
         unshare --mount sh -ec '
             root=$1 source_tree=$2
             shift 2
-            mkdir -p "$root/src" "$root/build"
+            mkdir -p "$root/src"
             mount --bind -o ro "$source_tree" "$root/src"
             mount --rbind /dev "$root/dev"
             mount --rbind /sys "$root/sys"
@@ -133,15 +138,12 @@ in_root() {
 wanted() { printf '%s\n' "${packages[@]}" | sort; }
 
 # A root carries its list of packages only once all of them are in it.
-complete() { [[ -s $1/stack.packages ]]; }
-current() {
-    complete "$1" && [[ $(<"$1/stack.packages") == "$(wanted)" ]] &&
-        [[ -z $(find "$1/stack.made" -mtime +"$keep_days") ]]
-}
+whole() { [[ -s $1/stack.packages ]]; }
+complete() { whole "$1" && [[ $(<"$1/stack.packages") == "$(wanted)" ]]; }
+fresh() { [[ -z $(find "$1/stack.made" -mtime +"$keep_days") ]]; }
 
 install_packages() {
     local root=$1 suite=$2 site=$3 keys=$4
-    rm -f "$root/stack.packages"
     install -m 644 "$keys" "$root/usr/share/keyrings/stack.gpg"
     echo "deb [signed-by=/usr/share/keyrings/stack.gpg] $site $suite main" \
         >"$root/etc/apt/sources.list"
@@ -154,7 +156,8 @@ install_packages() {
         >"$root/etc/dpkg/dpkg.cfg.d/stack"
     cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 
-    in_root "$root" apt-get -q update || return
+    in_root "$root" apt-get -q -o APT::Update::Error-Mode=any update || return
+    rm -rf "$root/stack.packages" "$root/build"  # objects of other headers and compilers
     in_root "$root" apt-get -qy -o Dpkg::Use-Pty=0 install "${packages[@]}" || return
     in_root "$root" apt-get clean || return
     wanted >"$root/stack.packages.new"
@@ -187,7 +190,6 @@ need_tools() {
 ready_root() {
     local suite=$1 root=$cache/$1 site signed_by proxy=
     local keys=$cache/.$suite.keys
-    ! current "$root" || return 0
     need_tools || return
     read -r site signed_by < <(mirror) || true
     [[ -n ${site:-} ]] || {
@@ -202,7 +204,7 @@ ready_root() {
     eval "$(apt-config shell proxy Acquire::http::Proxy)"
     [[ -z $proxy ]] || export http_proxy=$proxy  # debootstrap's wget does not read apt's settings
 
-    if complete "$root" && [[ -z $(find "$root/stack.made" -mtime +"$keep_days") ]]; then
+    if whole "$root" && fresh "$root"; then
         echo "stack $suite: the list of packages changed, installing into the root"
         install_packages "$root" "$suite" "$site" "$keys" && return
     fi
@@ -215,7 +217,8 @@ header() {
     local root=$1 suite=$2
     echo "== stack $suite: Debian $(<"$root/etc/debian_version")"
     # shellcheck disable=SC2016
-    in_root "$root" dpkg-query -W -f '${Package} ${Version}\n' "${packages[@]}" | column -c 96
+    in_root "$root" dpkg-query -W -f '${Package} ${Version}\n' "${packages[@]}" |
+        sed -E 's/ [0-9]+:/ /; s/( [^-+]*)[-+].*/\1/' | pr -t -4 -w 116 -l $(((${#packages[@]} + 3) / 4))
     sed -n 's/^Acquire::\(Check-[^ ]*\) "\(false\|no\|0\)";$/note: as on this machine, apt has \1 off/p' \
         "$root/etc/apt/apt.conf.d/90stack"
 }
@@ -231,32 +234,36 @@ attribute() {
         }' "$2"
 }
 
-# Prints everything of the build; leaves the verdict in $verdict.
+# Prints everything of the build; leaves the verdict in $verdict. Each source tree has a build
+# directory of its own: times of files say nothing between two trees.
 build_and_test() {
-    local root=$1 jobs total failed skipped
+    local root=$1 build jobs total failed skipped passed and_skipped='' rc=0
+    build=/build/$(md5sum <<<"$source_tree" | cut -c 1-8)
     jobs=$(nproc)
     verdict="FAILED to configure"
-    in_root "$root" cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=Debug \
+    in_root "$root" cmake -S /src -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
         -DTORCHELASTIC_WERROR=ON || return
     verdict="FAILED to build"
-    in_root "$root" cmake --build /build -j "$jobs" -- -k 0 || return
+    in_root "$root" cmake --build "$build" -j "$jobs" -- -k 0 || return
     verdict="FAILED: the unit tests did not run"
-    rm -f "$root/build/unit.xml"
-    local rc=0
-    in_root "$root" ctest --test-dir /build -L unit -j "$jobs" --output-on-failure \
-        --no-tests=error --output-junit /build/unit.xml || rc=$?
-    [[ -s $root/build/unit.xml ]] || return 1
-    total=$(attribute tests "$root/build/unit.xml")
-    failed=$(attribute failures "$root/build/unit.xml")
-    skipped=$(($(attribute skipped "$root/build/unit.xml") +
-        $(attribute disabled "$root/build/unit.xml")))
-    local passed=$((total - failed - skipped)) and_skipped=
+    rm -f "$root$build/unit.xml"
+    in_root "$root" ctest --test-dir "$build" -L unit -j "$jobs" --output-on-failure \
+        --timeout 120 --no-tests=error --output-junit "$build/unit.xml" || rc=$?
+    [[ -s $root$build/unit.xml ]] || return 1
+    total=$(attribute tests "$root$build/unit.xml")
+    failed=$(attribute failures "$root$build/unit.xml")
+    skipped=$(($(attribute skipped "$root$build/unit.xml") +
+        $(attribute disabled "$root$build/unit.xml")))
+    passed=$((total - failed - skipped))
     ((skipped == 0)) || and_skipped=", $skipped skipped"
+    if ((passed + failed == 0)); then
+        verdict="FAILED: no unit test ran$and_skipped"
+        return 1
+    fi
     if ((rc != 0 || failed > 0)); then
         verdict="FAILED: $failed of $total tests failed$and_skipped"
         return 1
     fi
-    ((passed > 0)) || { verdict="FAILED: no unit test ran$and_skipped" && return 1; }
     verdict="built, $passed tests passed$and_skipped"
 }
 
@@ -268,24 +275,25 @@ boxed() {
 
 # One stack from nothing to its verdict.
 stack() {
-    local suite=$1 root=$cache/$1 log=$cache/$1.log lock
+    local suite=$1 root=$cache/$1 log=$cache/$1.log lock why tail rc=0
     exec {lock}>"$cache/$suite.lock"
     flock -n "$lock" || { echo "stack $suite: another run uses its root, waiting" && flock "$lock"; }
-    current "$root" || echo "== stack $suite: making its root (details: $log)"
-    if ! ready_root "$suite" >"$log" 2>&1; then
-        local why
-        why=$(grep '^E: ' "$log" | tail -n 1 || true)
-        [[ -n $why ]] || why=$(tail -n 1 "$log")
-        if ! complete "$root"; then
-            verdict="SKIPPED: could not be installed: ${why:-$log}"
+    if ! complete "$root" || ! fresh "$root"; then
+        echo "== stack $suite: making its root (details: $log)"
+        if ! ready_root "$suite" >"$log" 2>&1; then
+            why=$(grep '^E: ' "$log" | tail -n 1 || true)
+            [[ -n $why ]] || why=$(tail -n 1 "$log")
             mapfile -t tail < <(tail -n 8 "$log" | cut -c 1-92)
-            boxed "stack $suite: $verdict" "" "${tail[@]}"
-            exec {lock}>&-
-            return 0
+            if ! complete "$root"; then
+                rm -rf --one-file-system "$cache/.$suite.new"
+                verdict="SKIPPED: could not be installed: $why"
+                boxed "stack $suite: $verdict" "" "${tail[@]}"
+                exec {lock}>&-
+                return 0
+            fi
+            boxed "stack $suite: could not be renewed, its old root stays in use: $why"
         fi
-        boxed "stack $suite: its old root stays in use; it could not be renewed: $why"
     fi
-    local rc=0
     header "$root" "$suite"
     build_and_test "$root" || rc=$?
     exec {lock}>&-
