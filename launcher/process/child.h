@@ -39,7 +39,8 @@ public:
     /// Signals its process group. Does nothing once it is reaped: the number may be another's.
     void signal_group(int signal);
 
-    /// Gives it up without a wait: the reaper takes it, whenever the kernel lets it die.
+    /// Gives it up without a wait: the reaper takes it, whenever the kernel lets it die. The Child
+    /// is empty then, as one that was moved from: pid 0, no status, nothing to signal.
     void abandon();
 
 private:

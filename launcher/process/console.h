@@ -21,18 +21,15 @@ class Console {
 public:
     Console(net::Loop& loop, int fd);
 
-    /// Appends to what is to be written, which belongs in one piece: other writers of a pipe do not
-    /// get between the bytes of a line that ends within PIPE_BUF.
-    void add(std::string_view bytes) { pending_ += bytes; }
-
-    /// To be filled by whoever has something to show; written by flush().
+    /// What is to be written next, to be appended to by whoever has something to show. Lines that
+    /// fit PIPE_BUF reach a pipe in one piece each: other writers do not get between their bytes.
     std::string& pending() { return pending_; }
 
-    /// Writes what it takes. True if nothing is pending; else `writable` is called, once, when it
-    /// is worth another try.
+    /// Writes what can be written. True if nothing is pending; else `writable` is called from the
+    /// loop, once, when it is worth another try.
     bool flush(std::function<void()> writable);
 
-    /// The reader is gone: whatever is written vanishes.
+    /// The reader is gone: what is written vanishes.
     bool closed() const { return closed_; }
 
     /// Both descriptors lead to the same place.
@@ -41,9 +38,9 @@ public:
 private:
     enum class Kind { file, socket, own, shared };
 
-    long write_some(std::string_view bytes);
-    void wait(std::function<void()> writable);
-    std::size_t piece() const;
+    std::string_view next_piece() const;
+    long write(std::string_view piece) const;
+    void wait(bool for_room, std::function<void()> writable);
 
     net::Loop& loop_;
     int fd_;
@@ -51,11 +48,11 @@ private:
     Kind kind_ = Kind::shared;
     bool closed_ = false;
     std::string pending_;
-    std::size_t written_ = 0;
-    Fd poll_;
+    std::size_t written_ = 0;  ///< of pending_
+    std::function<void()> writable_;
+    int epoll_ = -1;  ///< room_'s
     std::optional<net::Readable> room_;
     net::Timer retry_;
-    std::function<void()> writable_;
 };
 
 }  // namespace torchelastic::process

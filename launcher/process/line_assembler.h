@@ -39,8 +39,9 @@ public:
     /// is a line too, and gets its newline. Take until replaying() is false.
     void finish();
 
-    /// The file is shorter than what was read of it: somebody emptied it.
-    void restart();
+    /// The file is shorter than what was read of it: somebody emptied it, as a shell does that
+    /// writes `> /dev/stdout`. Begins again at its start; a line that was half shown ends here.
+    void restart(std::string& shown);
 
     /// Where the first byte stands that was not shown.
     std::uint64_t shown_to() const { return at_; }

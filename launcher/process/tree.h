@@ -48,6 +48,9 @@ struct Process {
 std::vector<Process> descendants_among(const std::vector<Process>& all, pid_t root,
                                        const std::set<pid_t>& spare);
 
+/// Every process that can be seen.
+Result<std::vector<Process>> all_processes(const std::string& proc = "/proc");
+
 /// Descendants of `root` by /proc/<pid>/task/*/children, or by a scan of all processes where the
 /// kernel has no such files (CONFIG_PROC_CHILDREN). `proc` is where proc(5) is mounted.
 Result<std::vector<Process>> descendants(pid_t root, const std::set<pid_t>& spare = {},

@@ -113,6 +113,31 @@ TEST(CommandLine, tells_of_multi_prog) {
     EXPECT_FALSE(scan({}).multi_prog);
 }
 
+TEST(CommandLine, tells_of_a_number_of_tasks) {
+    const std::vector<std::string> kWith[] = {{"srun", "-n4", "prog"},
+                                              {"srun", "-n", "4", "prog"},
+                                              {"srun", "-ln4", "prog"},
+                                              {"srun", "--ntasks=4", "prog"},
+                                              {"srun", "--ntasks", "4", "prog"}};
+    for (const auto& line : kWith)
+        EXPECT_TRUE(scan(line).tasks) << testing::PrintToString(line);
+    const std::vector<std::string> kWithout[] = {{"srun", "-N4", "prog", "-n4"},
+                                                 {"srun", "--ntasks-per-node=1", "prog"},
+                                                 {"srun", "-Jn4", "prog"}};
+    for (const auto& line : kWithout)
+        EXPECT_FALSE(scan(line).tasks) << line[1];
+}
+
+TEST(Gpus, of_a_task_are_found_among_its_resources) {
+    EXPECT_EQ(gpus_of_task("gres/gpu=1"), "1");
+    EXPECT_EQ(gpus_of_task("gres/gpu:1"), "1");
+    EXPECT_EQ(gpus_of_task("cpu=4,gres/gpu:a100=2"), "a100:2");
+    EXPECT_EQ(gpus_of_task("gres/gpu:a100=1,gres/gpu:h100=1"), "a100:1,h100:1");
+    for (const char* text : {"", ",", "cpu=4", "gres/gpu", "gres/shard=1"}) {
+        EXPECT_EQ(gpus_of_task(text), "") << text;
+    }
+}
+
 struct Share {
     const char* per_task;
     const char* tasks;

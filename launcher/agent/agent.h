@@ -1,0 +1,87 @@
+// The agent's hands: performs what the lifecycle decides, on processes, files and the connection.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/environment.h"
+#include "agent/hub.h"
+#include "agent/lifecycle.h"
+#include "agent/logs.h"
+#include "net/listener.h"
+#include "options/parser.h"
+#include "process/group.h"
+#include "process/output.h"
+#include "rdzv/rendezvous.h"
+#include "store/server.h"
+
+namespace torchelastic::agent {
+
+/// What an agent is made of, once it has met the others.
+struct Setup {
+    options::Options options;
+    Environment environment;
+    WorkerSetting setting;
+    coordinator::Plan plan;  ///< used by the agent that coordinates
+    rdzv::KeepAlive keep_alive;
+    rdzv::Meeting meeting;
+};
+
+/// One agent from its first hello to its last word.
+class Agent {
+public:
+    /// `ended` is called once, from the loop, with the exit code; nothing of a worker is left then.
+    Agent(net::Loop& loop, report::Log& log, process::Reaper& reaper, Setup setup, Logs logs,
+          std::function<void(int code)> ended);
+
+    void begin();
+
+    /// Someone asks this process to end.
+    void told_to_end(int signal);
+
+    /// Passes a signal on to the workers.
+    void pass_on(int signal);
+
+private:
+    void join();
+    void handle(const Event& event);
+    void perform(const Action& action);
+    void tell(const coordinator::Up& message);
+    void announce();
+    void start_workers(const coordinator::Assignment& assignment);
+    Result<std::vector<process::Worker>> prepare(const coordinator::Assignment& assignment);
+    Result<process::Worker> prepare_worker(const coordinator::Assignment& assignment,
+                                           int local_rank);
+    Result<void> follow_worker(const coordinator::Assignment& assignment, int local_rank);
+    void worker_exited(const process::WorkerExit& exit);
+    void stop_workers(int signal);
+    void workers_stopped(const std::vector<process::Process>& stragglers);
+    void exit(const coordinator::Verdict& verdict);
+    void end_if_done();
+    bool alone() const { return setup_.plan.expected.size() <= 1; }
+    std::string folder(int local_rank) const;
+
+    net::Loop& loop_;
+    report::Log& log_;
+    process::Reaper& reaper_;
+    Setup setup_;
+    Logs logs_;
+    std::function<void(int)> ended_;
+    Lifecycle lifecycle_;
+    process::Output output_;
+
+    std::optional<Hub> hub_;                // this agent coordinates,
+    std::optional<rdzv::Session> session_;  // or that one does
+    std::optional<store::Server> store_;
+    std::optional<net::ReservedPort> reserved_;
+    std::optional<process::Group> group_;
+    coordinator::Assignment assignment_;
+    std::optional<coordinator::Verdict> verdict_;
+    std::optional<coordinator::Done> done_;
+};
+
+}  // namespace torchelastic::agent

@@ -1,0 +1,79 @@
+// The environment contract.
+#include "agent/environment.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace torchelastic::agent {
+
+namespace {
+
+/// The agent's own business. A nested launcher must not take our options for its defaults; a
+/// worker that calls MPI_Init as the agent's PMIx client kills the step (Open MPI 4.1).
+constexpr std::array<std::string_view, 6> kPrivate = {
+    "PET_", "TORCHELASTIC_STEP_", "PMIX_", "PMI_", "PMI2_", "TORCHELASTIC_TOKEN"};
+
+/// How sbatch and srun hand the plugin's options on: an srun called by a worker is a plain srun.
+constexpr std::string_view kSpankOption = "SPANK_OPTION_torchelastic_";
+
+bool is_private(const std::string& name) {
+    return name.find(kSpankOption) != std::string::npos ||
+           std::any_of(kPrivate.begin(), kPrivate.end(),
+                       [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+}  // namespace
+
+Environment read_environment(const char* const* environment) {
+    Environment variables;
+    for (; *environment != nullptr; ++environment) {
+        const std::string_view each = *environment;
+        const auto equals = each.find('=');
+        if (equals == std::string_view::npos) continue;
+        variables.emplace(each.substr(0, equals), each.substr(equals + 1));
+    }
+    return variables;
+}
+
+bool limits_threads(const Environment& base, int workers) {
+    return workers > 1 && !base.contains("OMP_NUM_THREADS");
+}
+
+std::vector<std::string> worker_environment(const Environment& base, const WorkerSetting& setting,
+                                            const coordinator::Assignment& assignment,
+                                            int local_rank, const std::string& error_file) {
+    Environment out;
+    for (const auto& [name, value] : base) {
+        if (!is_private(name)) out.emplace(name, value);
+    }
+    const auto number = [](auto value) { return std::to_string(value); };
+    out["RANK"] = number(assignment.first_rank + local_rank);
+    out["LOCAL_RANK"] = number(local_rank);
+    out["WORLD_SIZE"] = number(assignment.world_size);
+    out["LOCAL_WORLD_SIZE"] = number(setting.workers);
+    out["GROUP_RANK"] = number(assignment.group_rank);
+    out["GROUP_WORLD_SIZE"] = number(assignment.group_world_size);
+    out["ROLE_NAME"] = setting.role;
+    out["ROLE_RANK"] = number(assignment.first_role_rank + local_rank);
+    out["ROLE_WORLD_SIZE"] = number(assignment.role_world_size);
+    out["MASTER_ADDR"] = assignment.master_address;
+    out["MASTER_PORT"] = number(assignment.master_port);
+    out["TORCHELASTIC_RESTART_COUNT"] = number(assignment.restart_count);
+    out["TORCHELASTIC_MAX_RESTARTS"] = number(assignment.max_restarts);
+    out["TORCHELASTIC_RUN_ID"] = assignment.run_id;
+    out["TORCHELASTIC_USE_AGENT_STORE"] = assignment.agent_store ? "True" : "False";
+    out["TORCHELASTIC_ERROR_FILE"] = error_file;
+    // Both names: torch 1.13 reads the first, 2.x the second.
+    out.emplace("NCCL_ASYNC_ERROR_HANDLING", "1");
+    out.emplace("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1");
+    if (limits_threads(base, setting.workers)) out["OMP_NUM_THREADS"] = "1";
+    if (setting.gloo_interface) out.emplace("GLOO_SOCKET_IFNAME", *setting.gloo_interface);
+    std::vector<std::string> flat;
+    flat.reserve(out.size());
+    for (const auto& [name, value] : out)
+        flat.push_back(name + "=" + value);
+    return flat;
+}
+
+}  // namespace torchelastic::agent

@@ -1,0 +1,185 @@
+// The agent's table of state times event.
+#include "agent/lifecycle.h"
+
+#include <csignal>
+#include <utility>
+
+#include "base/signal_name.h"
+
+namespace torchelastic::agent {
+
+namespace {
+
+using namespace coordinator;
+
+Verdict lost_coordinator(const std::string& why) {
+    return {Outcome::agent_lost, 1, "lost the coordinator: " + why};
+}
+
+Verdict interrupted(int signal) {
+    return {Outcome::interrupted, 128 + signal, "told to end by " + signal_name(signal)};
+}
+
+}  // namespace
+
+// clang-format off
+const Lifecycle::Handler Lifecycle::kTable[kStates][kEvents] = {
+    // events:  assignment                  stop                         finish
+    //          workers started             worker ended                 all stopped
+    //          signalled                   link lost
+    /* waiting */
+    {&Lifecycle::start,           &Lifecycle::ignore,          &Lifecycle::end_now,
+     &Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
+     &Lifecycle::leave_idle,      &Lifecycle::lose_idle},
+    /* running */
+    {&Lifecycle::ignore,          &Lifecycle::stop,            &Lifecycle::stop_and_end,
+     &Lifecycle::report_started,  &Lifecycle::report_ended,    &Lifecycle::ignore,
+     &Lifecycle::leave_running,   &Lifecycle::lose_running},
+    /* stopping */
+    {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::end_after_stop,
+     &Lifecycle::ignore,          &Lifecycle::report_victim,   &Lifecycle::announce_again,
+     &Lifecycle::leave_stopping,  &Lifecycle::lose_stopping},
+    /* leaving */
+    {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::end_after_stop,
+     &Lifecycle::ignore,          &Lifecycle::report_victim,   &Lifecycle::all_stopped_leaving,
+     &Lifecycle::insist,          &Lifecycle::lose_stopping},
+    /* left */
+    {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::end_now,
+     &Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
+     &Lifecycle::ignore,          &Lifecycle::lose_idle},
+    /* ending */
+    {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
+     &Lifecycle::ignore,          &Lifecycle::report_victim,   &Lifecycle::all_stopped_ending,
+     &Lifecycle::insist,          &Lifecycle::ignore},
+    /* over */
+    {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
+     &Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
+     &Lifecycle::ignore,          &Lifecycle::ignore},
+};
+// clang-format on
+
+std::vector<Action> Lifecycle::begin() {
+    actions_.emplace_back(Announce{});
+    return std::exchange(actions_, {});
+}
+
+std::vector<Action> Lifecycle::handle(const Event& event) {
+    (this->*kTable[static_cast<std::size_t>(state_)][event.index()])(event);
+    return std::exchange(actions_, {});
+}
+
+void Lifecycle::ignore(const Event&) {}
+
+void Lifecycle::start(const Event& event) {
+    assignment_ = std::get<Assignment>(event);
+    succeeded_.clear();
+    state_ = State::running;
+    actions_.emplace_back(StartWorkers{assignment_});
+}
+
+void Lifecycle::stop(const Event& event) {
+    if (std::get<Stop>(event).round != assignment_.round) return;
+    state_ = State::stopping;
+    actions_.emplace_back(StopWorkers{SIGTERM});
+}
+
+void Lifecycle::stop_and_end(const Event& event) {
+    end_after_stop(event);
+    actions_.emplace_back(StopWorkers{SIGTERM});
+}
+
+void Lifecycle::end_after_stop(const Event& event) {
+    verdict_ = std::get<Finish>(event).verdict;
+    state_ = State::ending;
+}
+
+void Lifecycle::end_now(const Event& event) {
+    verdict_ = std::get<Finish>(event).verdict;
+    exit();
+}
+
+void Lifecycle::report_started(const Event&) {
+    tell(Started{assignment_.round});
+}
+
+void Lifecycle::report_ended(const Event& event) {
+    const auto& ended = std::get<WorkerEnded>(event);
+    if (ended.failure) {
+        tell(Failed{assignment_.round, *ended.failure});
+        return;
+    }
+    succeeded_.insert(ended.local_rank);
+    if (static_cast<int>(succeeded_.size()) == workers_) tell(Succeeded{assignment_.round});
+}
+
+void Lifecycle::report_victim(const Event& event) {
+    const auto& ended = std::get<WorkerEnded>(event);
+    if (!ended.failure) return;
+    Failed failed{assignment_.round, *ended.failure};
+    failed.failure.ordered = true;
+    tell(std::move(failed));
+}
+
+void Lifecycle::announce_again(const Event&) {
+    state_ = State::waiting;
+    actions_.emplace_back(Announce{});
+}
+
+void Lifecycle::all_stopped_leaving(const Event&) {
+    state_ = State::left;
+}
+
+void Lifecycle::all_stopped_ending(const Event&) {
+    exit();
+}
+
+void Lifecycle::leave_idle(const Event& event) {
+    signal_ = std::get<Signalled>(event).signal;
+    state_ = State::left;
+    tell(Leaving{signal_});
+}
+
+void Lifecycle::leave_running(const Event& event) {
+    leave_stopping(event);
+    actions_.emplace_back(StopWorkers{signal_});
+}
+
+void Lifecycle::leave_stopping(const Event& event) {
+    signal_ = std::get<Signalled>(event).signal;
+    state_ = State::leaving;
+    tell(Leaving{signal_});
+}
+
+/// Whoever asks twice does not want to wait.
+void Lifecycle::insist(const Event&) {
+    actions_.emplace_back(StopWorkers{SIGKILL});
+}
+
+void Lifecycle::lose_idle(const Event& event) {
+    verdict_ =
+        signal_ != 0 ? interrupted(signal_) : lost_coordinator(std::get<LinkLost>(event).why);
+    exit();
+}
+
+void Lifecycle::lose_running(const Event& event) {
+    lose_stopping(event);
+    actions_.emplace_back(StopWorkers{SIGTERM});
+}
+
+void Lifecycle::lose_stopping(const Event& event) {
+    verdict_ =
+        signal_ != 0 ? interrupted(signal_) : lost_coordinator(std::get<LinkLost>(event).why);
+    state_ = State::ending;
+}
+
+void Lifecycle::tell(Up message) {
+    actions_.emplace_back(Tell{std::move(message)});
+}
+
+void Lifecycle::exit() {
+    state_ = State::over;
+    tell(Ended{});
+    actions_.emplace_back(Exit{verdict_});
+}
+
+}  // namespace torchelastic::agent

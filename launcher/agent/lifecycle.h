@@ -1,0 +1,113 @@
+// One agent's life: what it does next, from what it hears of the coordinator, of its workers and
+// of the outside. Pure: events in, actions out.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "coordinator/messages.h"
+
+namespace torchelastic::agent {
+
+/// The workers of the assignment run.
+struct WorkersStarted {};
+/// One worker ended; with 0 if there is no failure. `ordered` is filled in by the lifecycle.
+struct WorkerEnded {
+    int local_rank = 0;
+    std::optional<coordinator::WorkerFailure> failure;
+};
+/// No worker, and no descendant of one, is left.
+struct AllStopped {};
+/// Someone outside asked this process to end.
+struct Signalled {
+    int signal = 0;
+};
+/// The connection to the coordinator is gone.
+struct LinkLost {
+    std::string why;
+};
+
+using Event = std::variant<coordinator::Assignment, coordinator::Stop, coordinator::Finish,
+                           WorkersStarted, WorkerEnded, AllStopped, Signalled, LinkLost>;
+
+/// Tell the coordinator.
+struct Tell {
+    coordinator::Up message;
+};
+/// Take a fresh port for the next round's store and tell the coordinator Ready.
+struct Announce {};
+struct StartWorkers {
+    coordinator::Assignment assignment;
+};
+/// Signal the workers, kill what is left after the grace, and say AllStopped.
+struct StopWorkers {
+    int signal = 0;
+};
+/// Nothing is left to do: exit with the verdict's code.
+struct Exit {
+    coordinator::Verdict verdict;
+};
+
+using Action = std::variant<Tell, Announce, StartWorkers, StopWorkers, Exit>;
+
+class Lifecycle {
+public:
+    /// `workers`: how many each round has on this node.
+    explicit Lifecycle(int workers) : workers_(workers) {}
+
+    /// The first actions, once the coordinator is known and has our Hello.
+    std::vector<Action> begin();
+
+    std::vector<Action> handle(const Event& event);
+
+private:
+    enum class State {
+        waiting,   ///< announced, no workers
+        running,   ///< workers of the assignment run
+        stopping,  ///< they are being stopped, to announce again
+        leaving,   ///< told to go from outside; workers are being stopped; no verdict yet
+        left,      ///< the same, and nothing is left
+        ending,    ///< the verdict is known; workers are being stopped
+        over,
+    };
+    using Handler = void (Lifecycle::*)(const Event& event);
+    static constexpr std::size_t kStates = 7;
+    static constexpr std::size_t kEvents = std::variant_size_v<Event>;
+    static const Handler kTable[kStates][kEvents];
+
+    void ignore(const Event& event);
+    void start(const Event& event);
+    void stop(const Event& event);
+    void stop_and_end(const Event& event);
+    void end_after_stop(const Event& event);
+    void end_now(const Event& event);
+    void report_started(const Event& event);
+    void report_ended(const Event& event);
+    void report_victim(const Event& event);
+    void announce_again(const Event& event);
+    void all_stopped_leaving(const Event& event);
+    void all_stopped_ending(const Event& event);
+    void leave_idle(const Event& event);
+    void leave_running(const Event& event);
+    void leave_stopping(const Event& event);
+    void insist(const Event& event);
+    void lose_idle(const Event& event);
+    void lose_running(const Event& event);
+    void lose_stopping(const Event& event);
+
+    void tell(coordinator::Up message);
+    void exit();
+
+    int workers_;
+    State state_ = State::waiting;
+    coordinator::Assignment assignment_;
+    std::set<int> succeeded_;
+    int signal_ = 0;
+    coordinator::Verdict verdict_;
+    std::vector<Action> actions_;
+};
+
+}  // namespace torchelastic::agent

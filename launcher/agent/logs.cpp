@@ -1,0 +1,82 @@
+// Making and removing log folders.
+#include "agent/logs.h"
+
+#include <stdlib.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <utility>
+
+#include "base/text.h"
+
+namespace torchelastic::agent {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<std::string> make_unique_folder(std::string path) {
+    path += "_XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) {
+        return failure(Error::from_errno("make a log folder " + path));
+    }
+    return path;
+}
+
+/// A run id may hold anything; a folder's name may not.
+std::string file_name(const std::string& text) {
+    std::string name = printable(text, 128);
+    for (char& each : name) {
+        if (each == '/' || each == '\\' || each == ' ') each = '_';
+    }
+    return name.starts_with('.') ? "_" + name : name;
+}
+
+}  // namespace
+
+Result<Logs> Logs::open(const std::optional<std::string>& base, const std::string& run_name,
+                        bool keep) {
+    if (base == "/dev/null") return Logs("", "");
+    std::string parent;
+    std::string remove;
+    if (base) {
+        std::error_code error;
+        fs::create_directories(*base, error);
+        if (error || !fs::is_directory(*base, error)) {
+            const int code = error ? error.value() : ENOTDIR;
+            return failure(Error::from_errno("--log-dir: make the folder " + *base, code));
+        }
+        parent = *base;
+    } else {
+        const char* temporary = std::getenv("TMPDIR");
+        const bool given = temporary != nullptr && *temporary != '\0';
+        auto made = make_unique_folder(std::string(given ? temporary : "/tmp") + "/torchelastic");
+        if (!made) return failure(std::move(made).error());
+        parent = std::move(*made);
+        if (!keep) remove = parent;
+    }
+    auto root = make_unique_folder(parent + "/" + file_name(run_name));
+    if (!root) return failure(std::move(root).error());
+    return Logs(std::move(*root), std::move(remove));
+}
+
+Logs::~Logs() {
+    std::error_code ignored;
+    if (!remove_.empty()) fs::remove_all(remove_, ignored);
+}
+
+Logs::Logs(Logs&& other) noexcept
+    : root_(std::exchange(other.root_, {})), remove_(std::exchange(other.remove_, {})) {}
+
+Result<std::string> Logs::folder(int round, int local_rank) const {
+    if (root_.empty()) return std::string();
+    const std::string path =
+        root_ + "/attempt_" + std::to_string(round) + "/" + std::to_string(local_rank);
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error) return failure(Error::from_errno("make the log folder " + path, error.value()));
+    return path;
+}
+
+}  // namespace torchelastic::agent

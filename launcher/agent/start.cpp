@@ -1,0 +1,242 @@
+// Building everything in order: the loop, the meeting, the agent.
+#include "agent/start.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "agent/agent.h"
+#include "agent/interfaces.h"
+#include "agent/worker_count.h"
+#include "process/keeper.h"
+#include "rdzv/slurm.h"
+#include "wire/handshake.h"
+
+namespace torchelastic::agent {
+
+namespace {
+
+using options::Backend;
+
+/// How much longer than the workers' grace the coordinator waits for an agent's last word.
+constexpr Duration kEndMargin = std::chrono::seconds(45);
+
+struct Place {
+    std::optional<slurm::Allocation> allocation;  ///< nothing: standalone
+    std::string node;
+    int min_nodes = 1;
+    int max_nodes = 1;
+};
+
+std::string host_name() {
+    char name[256] = "";
+    ::gethostname(name, sizeof name - 1);
+    return name;
+}
+
+Result<Place> find_place(const options::Options& options, const Environment& environment) {
+    Place place;
+    place.node = host_name();
+    if (options.rdzv_backend != Backend::standalone) {
+        auto allocation = slurm::read_allocation(environment);
+        if (!allocation) return failure(std::move(allocation).error());
+        place.allocation = std::move(*allocation);
+    }
+    if (options.rdzv_backend == Backend::slurm && !place.allocation) {
+        return failure("--rdzv-backend=slurm: this is no task of a Slurm step: start it with srun");
+    }
+    int nodes = 1;
+    if (place.allocation) {
+        if (auto one = slurm::one_task_per_node(*place.allocation); !one) {
+            return failure(std::move(one).error());
+        }
+        const auto token = environment.find("TORCHELASTIC_TOKEN");
+        if (place.allocation->token.empty() && token != environment.end()) {
+            place.allocation->token = token->second;
+        }
+        place.node = place.allocation->node;
+        nodes = static_cast<int>(place.allocation->nodes.size());
+    }
+    const options::NodeRange range = options.nnodes.value_or(options::NodeRange{nodes, nodes});
+    if (range.min > nodes) {
+        return failure(
+            place.allocation
+                ? fmt::format("--nnodes={}: the Slurm step has {}", range.min,
+                              nodes == 1 ? "1 node" : fmt::format("{} nodes", nodes))
+                : fmt::format("--nnodes={}: only a Slurm step has several nodes: start it with "
+                              "srun --torchelastic -N{}",
+                              range.min, range.min));
+    }
+    place.min_nodes = range.min;
+    place.max_nodes = std::min(range.max, nodes);
+    return place;
+}
+
+std::string random_id() {
+    std::string id;
+    for (const char byte : wire::random_nonce().substr(0, 8)) {
+        id += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+    }
+    return id;
+}
+
+std::string run_id(const options::Options& options, const Place& place) {
+    if (options.rdzv_id != "none" && !options.rdzv_id.empty()) return options.rdzv_id;
+    return place.allocation ? place.allocation->run_id : random_id();
+}
+
+rdzv::Meeting meet_nobody(const Place& place, const options::Options& options) {
+    rdzv::Meeting meeting;
+    meeting.id = place.node;
+    meeting.address = options.local_addr.value_or("127.0.0.1");
+    meeting.expected = {place.node};
+    meeting.place = rdzv::Host{};
+    return meeting;
+}
+
+rdzv::Settings settings(const options::Options& options) {
+    rdzv::Settings settings;
+    settings.join_timeout = options.rdzv_conf.join_timeout;
+    settings.keep_alive = {options.rdzv_conf.keep_alive_interval,
+                           options.rdzv_conf.keep_alive_max_attempt};
+    settings.local_address = options.local_addr;
+    settings.port_range = options.rdzv_conf.port_range;
+    return settings;
+}
+
+/// Workers' stores need a descriptor for each rank of the job.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/// One run of one agent: owns the loop and all that lives on it.
+class Run {
+public:
+    Run(const options::Options& options, const Environment& environment)
+        : options_(options), environment_(environment), log_(host_name(), level(environment)) {}
+
+    int operator()() {
+        if (auto begun = begin(); !begun) {
+            log_.error(begun.error().text());
+            return 1;
+        }
+        loop_.run();
+        agent_.reset();
+        return code_;
+    }
+
+private:
+    static std::string level(const Environment& environment) {
+        const auto found = environment.find("LOGLEVEL");
+        return found == environment.end() ? "WARNING" : found->second;
+    }
+
+    Result<void> begin() {
+        auto reaper = process::Reaper::open(loop_);
+        if (!reaper) return failure(std::move(reaper).error());
+        reaper_ = std::move(*reaper);
+        auto signals =
+            net::Signals::open(loop_, {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2},
+                               [this](int signal) { hear(signal); });
+        if (!signals) return failure(std::move(signals).error());
+        signals_.emplace(std::move(*signals));
+
+        auto place = find_place(options_, environment_);
+        if (!place) return failure(std::move(place).error());
+        place_ = std::move(*place);
+        auto workers = worker_count(options_.nproc_per_node,
+                                    look_at_node(place_.node, slurm::count_gpus(environment_)));
+        if (!workers) return failure(std::move(workers).error());
+        workers_ = *workers;
+        raise_descriptor_limit();
+        if (!place_.allocation) return take_part(meet_nobody(place_, options_));
+        rendezvous_ = rdzv::slurm_rendezvous(loop_, *place_.allocation, settings(options_));
+        Result<void> result;
+        rendezvous_->meet([this](Result<rdzv::Meeting> meeting) {
+            auto begun = meeting ? take_part(std::move(*meeting)) : failure(meeting.error());
+            if (begun) return;
+            log_.error(begun.error().text());
+            end(1);
+        });
+        return {};
+    }
+
+    Result<void> take_part(rdzv::Meeting meeting) {
+        Setup setup{.options = options_, .environment = environment_};
+        setup.setting.workers = workers_;
+        setup.setting.role = options_.role;
+        const bool several = meeting.expected.size() > 1;
+        if (several) setup.setting.gloo_interface = gloo_interface(meeting.address);
+        setup.keep_alive = settings(options_).keep_alive;
+        setup.plan.run_id = run_id(options_, place_);
+        setup.plan.expected = meeting.expected;
+        setup.plan.min_nodes = place_.min_nodes;
+        setup.plan.max_nodes = place_.max_nodes;
+        setup.plan.max_restarts = options_.max_restarts;
+        setup.plan.join_timeout = options_.rdzv_conf.join_timeout;
+        setup.plan.end_timeout = options_.shutdown_timeout + kEndMargin;
+        if (std::holds_alternative<rdzv::Host>(meeting.place)) warn_of_threads();
+        const std::string name = setup.plan.run_id + (several ? "_" + place_.node : "");
+        const bool keep =
+            options_.redirects != options::StreamMap{} || options_.tee != options::StreamMap{};
+        auto logs = Logs::open(options_.log_dir, name, keep);
+        if (!logs) return failure(std::move(logs).error());
+        setup.meeting = std::move(meeting);
+        agent_.emplace(loop_, log_, *reaper_, std::move(setup), std::move(*logs),
+                       [this](int code) { end(code); });
+        agent_->begin();
+        return {};
+    }
+
+    void warn_of_threads() {
+        if (!limits_threads(environment_, workers_)) return;
+        log_.warning(
+            "OMP_NUM_THREADS is set to 1 for each worker, because several share a node; set it "
+            "yourself to tune it");
+    }
+
+    void hear(int signal) {
+        if (signal == SIGUSR1 || signal == SIGUSR2) {
+            if (agent_) agent_->pass_on(signal);
+            return;
+        }
+        if (echo_.repeats(signal, std::chrono::steady_clock::now())) return;
+        if (agent_) return agent_->told_to_end(signal);
+        end(128 + signal);
+    }
+
+    void end(int code) {
+        code_ = code;
+        loop_.stop();
+    }
+
+    const options::Options& options_;
+    const Environment& environment_;
+    report::Log log_;
+    net::Loop loop_;
+    std::unique_ptr<process::Reaper> reaper_;
+    std::optional<net::Signals> signals_;
+    process::Echo echo_;
+    Place place_;
+    int workers_ = 1;
+    std::unique_ptr<rdzv::Rendezvous> rendezvous_;
+    std::optional<Agent> agent_;
+    int code_ = 1;
+};
+
+}  // namespace
+
+int run_agent(const options::Options& options, const Environment& environment) {
+    return Run(options, environment)();
+}
+
+}  // namespace torchelastic::agent

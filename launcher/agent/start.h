@@ -1,0 +1,12 @@
+// From options and environment to a running agent.
+#pragma once
+
+#include "agent/environment.h"
+#include "options/parser.h"
+
+namespace torchelastic::agent {
+
+/// Runs this node's agent to its end; the exit code of the process. Errors are printed.
+int run_agent(const options::Options& options, const Environment& environment);
+
+}  // namespace torchelastic::agent

@@ -1,0 +1,1 @@
+torchelastic_unit_test(agent_lifecycle_test LINKS torchelastic::agent)
