@@ -15,4 +15,9 @@ constexpr const char* kToken = "TORCHELASTIC_STEP_TOKEN";
 /// arguments are.
 constexpr const char* kTokenCarrier = "SLURM_TORCHELASTIC_TOKEN";
 
+/// srun must not read the job's SLURM_CPUS_PER_TASK (it does from 24.11 on), but scripts do:
+/// meanwhile it is called so.
+constexpr const char* kCpusPerTask = "SLURM_CPUS_PER_TASK";
+constexpr const char* kCpusCarrier = "SLURM_TORCHELASTIC_CPUS_PER_TASK";
+
 }  // namespace torchelastic::door

@@ -23,7 +23,7 @@ constexpr const char* kForManyTasks[] = {
     "SLURM_NTASKS_PER_CORE", "SLURM_NTASKS_PER_SOCKET",
     "SLURM_NTASKS_PER_GPU",  "SRUN_CPUS_PER_TASK",
     "SLURM_GPUS_PER_TASK",   "SLURM_TRES_PER_TASK",
-    "SLURM_GPU_BIND",
+    "SLURM_GPU_BIND",        "SLURM_TRES_BIND",
 };
 
 /// Not by a stream of the standard library, which would be most of the plugin's size.
@@ -53,20 +53,26 @@ const char* inherited(const char* option) {
     return std::getenv(("SLURM_SPANK_" + carrier(option)).c_str());
 }
 
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
 /// In a job of --gpus-per-task a step that asks for no GPUs gets one task's share, whatever its own
-/// number of tasks is.
+/// number of tasks is. Slurm 22.05 tells of it in the first variable, 24.11 in the second.
 void claim_whole_nodes() {
-    const char* per_task = std::getenv("SLURM_GPUS_PER_TASK");
-    const char* tasks = std::getenv("SLURM_TASKS_PER_NODE");
-    if (per_task == nullptr || tasks == nullptr || std::getenv("SLURM_GPUS_PER_NODE")) return;
+    std::string per_task = variable("SLURM_GPUS_PER_TASK");
+    if (per_task.empty()) per_task = gpus_of_task(variable("SLURM_TRES_PER_TASK"));
+    if (per_task.empty() || std::getenv("SLURM_GPUS_PER_NODE") != nullptr) return;
+    const std::string tasks = variable("SLURM_TASKS_PER_NODE");
     const std::string gpus = gpus_of_node(per_task, tasks);
     if (!gpus.empty()) {
         setenv("SLURM_GPUS_PER_NODE", gpus.c_str(), 0);
-    } else {
+    } else if (!tasks.empty()) {
         slurm_info(
-            "warning: the job has %s tasks per node with %s GPUs each, and each agent will "
+            "warning: the job has %s tasks per node with GPUs %s for each, and an agent will "
             "see only one task's: use --gpus-per-node",
-            tasks, per_task);
+            tasks.c_str(), per_task.c_str());
     }
 }
 
@@ -88,11 +94,21 @@ std::string fresh_token() {
 void correct_task_counts() {
     const char* outer = inherited(kSwitch);
     const bool by_job = outer != nullptr && read_switch(outer).value_or(false);
-    if (!own_command_line().elastic.value_or(by_job)) return;
+    const CommandLine line = own_command_line();
+    if (!line.elastic.value_or(by_job)) return;
     claim_whole_nodes();
+    if (const char* cpus = std::getenv(kCpusPerTask)) {
+        setenv(kCpusCarrier, cpus, 1);
+        unsetenv(kCpusPerTask);
+    }
     for (const char* name : kForManyTasks)
         unsetenv(name);
-    setenv("SLURM_NTASKS_PER_NODE", "1", 1);
+    if (line.tasks) {
+        // Both together can be impossible, which Slurm says less clearly than the nodes will.
+        unsetenv("SLURM_NTASKS_PER_NODE");
+    } else {
+        setenv("SLURM_NTASKS_PER_NODE", "1", 1);
+    }
 }
 
 bool flip_switch(const char* value) {

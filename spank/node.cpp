@@ -142,6 +142,9 @@ void become_agent(spank_t spank, const char* agent) {
     hand_on_options(spank);
     hand_on(spank, kToken, step_variable(spank, kTokenCarrier));
     spank_unsetenv(spank, kTokenCarrier);
+    const std::string cpus = step_variable(spank, kCpusCarrier);
+    if (!cpus.empty()) spank_setenv(spank, kCpusPerTask, cpus.c_str(), 0);  // srun's -c wins
+    spank_unsetenv(spank, kCpusCarrier);
     hand_on(spank, kScript, arguments[0]);
     // Not an exec: TaskProlog, limits, TMPDIR and later plugins are still to come. Slurm has no
     // better way before 23.11 (spank_prepend_task_argv), and this one works in all versions.

@@ -1,6 +1,7 @@
 // Values and command lines of srun.
 #include "spank/request.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <cstring>
@@ -65,14 +66,20 @@ bool is_alone(std::string_view name) {
     return false;
 }
 
-/// Of "-vN4" or "-vN": whether a letter at the end lacks its value.
-bool letters_want_word(std::string_view letters) {
+/// A bundle of letters, as "vN4" or "vN": the one that takes the rest as its value, or the next
+/// word if there is no rest; 0 if none does.
+struct Bundle {
+    char taker = 0;
+    bool wants_word = false;
+};
+
+Bundle unbundle(std::string_view letters) {
     for (std::size_t i = 0; i < letters.size(); ++i) {
         if (kLettersAlone.find(letters[i]) == std::string_view::npos) {
-            return i + 1 == letters.size();
+            return {letters[i], i + 1 == letters.size()};
         }
     }
-    return false;
+    return {};
 }
 
 /// Python's int(): blanks around, a sign, '_' between digits.
@@ -156,6 +163,23 @@ std::string carrier(const char* option) {
     return name;
 }
 
+std::string gpus_of_task(const std::string& tres_per_task) {
+    constexpr std::string_view kGpu = "gres/gpu";
+    std::string gpus;
+    std::string_view rest = tres_per_task;
+    while (!rest.empty()) {
+        const std::string_view item = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(item.size() + 1, rest.size()));
+        if (!item.starts_with(kGpu)) continue;
+        const std::string_view type_and_number = item.substr(kGpu.size());  // ":a100=1", "=1", ":1"
+        if (type_and_number.empty()) continue;
+        if (!gpus.empty()) gpus += ',';
+        gpus += type_and_number.substr(1);
+    }
+    std::replace(gpus.begin(), gpus.end(), '=', ':');
+    return gpus;
+}
+
 std::string gpus_of_node(const std::string& per_task, const std::string& tasks_per_node) {
     constexpr std::size_t kMaxDigits = 5;
     const auto colon = per_task.rfind(':');
@@ -185,12 +209,15 @@ CommandLine scan(const std::vector<std::string>& arguments) {
             continue;
         }
         if (!word.starts_with("--")) {
-            value_may_follow = letters_want_word(word.substr(1));
+            const Bundle bundle = unbundle(word.substr(1));
+            line.tasks |= bundle.taker == 'n';
+            value_may_follow = bundle.wants_word;
             continue;
         }
         const auto equals = word.find('=');
         const std::string_view name = word.substr(2, equals == word.npos ? equals : equals - 2);
         value_may_follow = equals == word.npos && !is_alone(name);
+        line.tasks |= name == "ntasks";
         // As getopt_long does, take an abbreviation.
         if (name.size() >= 2 && std::string_view("torchelastic").starts_with(name)) {
             line.elastic = read_switch(equals == word.npos ? nullptr : &word[equals + 1]);

@@ -27,6 +27,10 @@ std::string pet_name(const options::Option& option);
 /// and salloc carry it to the job's sruns.
 std::string carrier(const char* option);
 
+/// The GPUs of one task in what srun reads as --tres-per-task ("cpu=4,gres/gpu:a100=1"), as
+/// --gpus-per-task has it ("a100:1"); empty if there are none.
+std::string gpus_of_task(const std::string& tres_per_task);
+
 /// The GPUs of a whole node where a batch script counts them per task ("a100:1" for each of "4(x2)"
 /// tasks is "a100:4"), in the words of SLURM_GPUS_PER_TASK and SLURM_TASKS_PER_NODE; empty if that
 /// is not one number for all nodes.
@@ -36,6 +40,7 @@ std::string gpus_of_node(const std::string& per_task, const std::string& tasks_p
 struct CommandLine {
     std::optional<bool> elastic;  ///< --torchelastic[=on|off]; nothing if not given
     bool multi_prog = false;      ///< --multi-prog
+    bool tasks = false;           ///< -n
 };
 
 /// `arguments[0]` is srun itself. Slurm tells a plugin its options only after it has read the

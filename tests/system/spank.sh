@@ -32,7 +32,7 @@ line="node=$SLURMD_NODENAME"
 for argument; do line+=" arg=$argument"; done
 while IFS= read -r -d '' variable; do
     case $variable in
-    TORCHELASTIC_STEP_* | PET_* | *SPANK* | SLURM_TORCHELASTIC_* | SLURM_GPUS_ON_NODE=*)
+    TORCHELASTIC_STEP_* | PET_* | *SPANK* | SLURM_TORCHELASTIC_* | SLURM_[GC]PUS_*=*)
         line+=" $variable" ;;
     esac
 done </proc/self/environ
@@ -147,12 +147,14 @@ batch '#!/bin/bash
 echo "batch script: $(basename "$0") $(env | grep -cE "^(TORCHELASTIC|PET_)")"
 srun --max-restarts=1 train.py
 srun --torchelastic=off hostname
-' -N3 --ntasks-per-node=2 --gpus-per-task=1
+' -N3 --ntasks-per-node=2 --gpus-per-task=1 --cpus-per-task=3
 check "the batch script of an elastic job is left alone" lines 1 'batch script: slurm_script 0'
 check "its sruns are elastic, one task per node" lines 3 '^node=.*tasks=1\(x3\)\.$'
 check "they have the job's options" lines 3 ' PET_NPROC_PER_NODE=gpu 2 '
 check "and their own" lines 3 ' PET_MAX_RESTARTS=1 '
 check "an agent sees all GPUs that the job has there" lines 3 ' SLURM_GPUS_ON_NODE=2 '
+check "and all CPUs" lines 3 ' SLURM_CPUS_ON_NODE=6 '
+check "what the script said of CPUs is still told" lines 3 ' SLURM_CPUS_PER_TASK=3 '
 check "=off is a plain srun with the job's tasks" lines 6 '^n[123]$'
 
 batch '#!/bin/bash
