@@ -94,10 +94,10 @@ Result<void> read_place(const Environment& environment, Allocation& step) {
     step.node = step.nodes[step.index];
     const std::string* name = find(environment, "SLURMD_NODENAME");
     if (name && *name != step.node) {
-        return failure(
-            fmt::format("SLURMD_NODENAME={} but SLURM_STEP_NODELIST and SLURM_NODEID={} "
-                        "say {}",
-                        printable(*name, 64), step.index, step.node));
+        return failure(fmt::format(
+            "SLURMD_NODENAME={} but SLURM_STEP_NODELIST and SLURM_NODEID={} say {}; in a "
+            "job that was submitted from inside a step, run 'unset SLURM_STEP_ID' first",
+            printable(*name, 64), step.index, step.node));
     }
     auto tasks =
         read_tasks(text_or_empty(environment, "SLURM_STEP_TASKS_PER_NODE"), step.nodes.size());

@@ -62,6 +62,32 @@ TEST(Allocation, knows_when_the_job_ends_if_slurm_says_so) {
     }
 }
 
+// As measured with Slurm 22.05 on the last node of "srun --het-group=0,1".
+TEST(Allocation, of_a_heterogeneous_job_is_one) {
+    const auto read = read_allocation({
+        {"SLURM_HET_SIZE", "2"},
+        {"SLURM_JOB_ID", "33"},
+        {"SLURM_JOB_ID_HET_GROUP_0", "33"},
+        {"SLURM_JOB_ID_HET_GROUP_1", "34"},
+        {"SLURM_STEP_ID", "0"},
+        {"SLURM_STEP_NODELIST", "n[1-3]"},
+        {"SLURM_STEP_TASKS_PER_NODE", "1(x3)"},
+        {"SLURM_TASKS_PER_NODE_HET_GROUP_0", "1"},
+        {"SLURM_NODEID", "2"},
+        {"SLURMD_NODENAME", "n3"},
+    });
+    ASSERT_TRUE(read) << read.error().text();
+    EXPECT_EQ((*read)->run_id, "33.0.0");
+    EXPECT_EQ((*read)->node, "n3");
+}
+
+// sbatch hands the variables of the step it is called in on to the new job.
+TEST(Allocation, left_over_from_another_job_is_told_apart) {
+    const auto read = read_allocation(step_with("SLURMD_NODENAME", "n7"));
+    ASSERT_FALSE(read);
+    EXPECT_NE(read.error().text().find("unset SLURM_STEP_ID"), std::string::npos);
+}
+
 TEST(Allocation, is_absent_where_there_are_no_tasks) {
     const Environment kCases[] = {
         {},
