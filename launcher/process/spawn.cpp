@@ -1,0 +1,158 @@
+// The parent's half: everything is laid out before the fork, and the child's report awaited after.
+#include "process/spawn.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "process/exec_child.h"
+
+namespace torchelastic::process {
+
+namespace {
+
+std::string_view path_of(const std::vector<std::string>& environment) {
+    for (const std::string& entry : environment) {
+        if (entry.starts_with("PATH=")) return std::string_view(entry).substr(5);
+    }
+    return "/bin:/usr/bin";  // as execvpe(3) without a PATH
+}
+
+std::vector<std::string> candidates_for(const Command& command) {
+    const std::string& name = command.argv[0];
+    if (name.empty() || name.find('/') != std::string::npos) return {name};
+    std::vector<std::string> candidates;
+    for (const std::string& directory : split(path_of(command.environment), ':')) {
+        candidates.push_back(directory.empty() ? name : directory + "/" + name);
+    }
+    return candidates;
+}
+
+/// The array of pointers that exec wants; valid as long as `texts`.
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
+    for (const std::string& text : texts) {
+        pointers.push_back(const_cast<char*>(text.c_str()));
+    }
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+const char* file_of(const Stream& stream) {
+    if (stream.to == Stream::To::inherit) return nullptr;
+    return stream.to == Stream::To::null ? "/dev/null" : stream.path.c_str();
+}
+
+/// Keeps handlers of ours from running in the child, which still has them.
+class AllSignalsBlocked {
+public:
+    AllSignalsBlocked() {
+        sigset_t all;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+private:
+    sigset_t before_ = {};
+};
+
+struct Pipe {
+    Fd read;
+    Fd write;
+};
+
+/// The writing end stands above 2, where the child puts other things.
+Result<Pipe> report_pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return failure(Error::from_errno("make a pipe"));
+    Pipe pipe{Fd(ends[0]), Fd(ends[1])};
+    if (pipe.write.get() > 2) return pipe;
+    pipe.write = Fd(::fcntl(ends[1], F_DUPFD_CLOEXEC, 3));
+    if (!pipe.write) return failure(Error::from_errno("duplicate a pipe"));
+    return pipe;
+}
+
+/// What went wrong, and with what.
+Error explain(const Failure& report, const Command& command, const Stdio& stdio,
+              const std::vector<std::string>& candidates) {
+    std::string attempt = name_of(report.step);
+    if (report.step == Step::out) attempt += " " + stdio.out.path;
+    if (report.step == Step::err) attempt += " " + stdio.err.path;
+    if (report.step != Step::exec) return Error::from_errno(attempt, report.error);
+    if (report.error == ENOENT && candidates.size() > 1) {
+        return Error("no such program in PATH (" + printable(path_of(command.environment), 512) +
+                     ")")
+            .because(attempt + " " + command.argv[0]);
+    }
+    const std::string& path = candidates[static_cast<std::size_t>(report.candidate)];
+    attempt += " " + path;
+    if (report.error == ENOENT && ::access(path.c_str(), F_OK) == 0) {
+        return Error("it is there, but the interpreter or loader that it names is not")
+            .because(attempt);
+    }
+    return Error::from_errno(attempt, report.error);
+}
+
+/// Waits until the child's end of the pipe closes: the exec is done, or a failure is reported.
+bool await_exec(Pipe& pipe, Failure& report) {
+    pipe.write.reset();
+    ssize_t got = 0;
+    do {
+        got = ::read(pipe.read.get(), &report, sizeof report);
+    } while (got < 0 && errno == EINTR);
+    return got != static_cast<ssize_t>(sizeof report);
+}
+
+}  // namespace
+
+// Plain fork: the agent is small, posix_spawn cannot set PDEATHSIG, and a pid needs no CLONE_PIDFD
+// to be pinned as long as only its parent, who has not reaped it yet, opens the pidfd.
+Result<pid_t> spawn(const Command& command, const Stdio& stdio) {
+    if (command.argv.empty()) return failure("start a program: its command is empty");
+    const std::string attempt = "start " + command.argv[0];
+    const std::vector<std::string> candidates = candidates_for(command);
+    const std::vector<char*> candidate_pointers = pointers(candidates);
+    const std::vector<char*> argv = pointers(command.argv);
+    const std::vector<char*> environment = pointers(command.environment);
+    std::string shell = "/bin/sh";
+    std::vector<char*> shell_argv = argv;
+    shell_argv.insert(shell_argv.begin(), shell.data());
+
+    auto pipe = report_pipe();
+    if (!pipe) return failure(std::move(pipe).error().because(attempt));
+    ExecPlan plan;
+    plan.parent = ::getpid();
+    plan.report = pipe->write.get();
+    plan.in = stdio.in == Stdio::In::null ? "/dev/null" : nullptr;
+    plan.out = file_of(stdio.out);
+    plan.err = file_of(stdio.err);
+    plan.candidates = candidate_pointers.data();
+    plan.argv = argv.data();
+    plan.shell_argv = shell_argv.data();
+    plan.environment = environment.data();
+
+    pid_t pid = -1;
+    {
+        const AllSignalsBlocked blocked;
+        pid = ::fork();
+        if (pid == 0) exec_child(plan);
+    }
+    if (pid < 0) return failure(Error::from_errno("fork").because(attempt));
+    Failure report;
+    if (await_exec(*pipe, report)) return pid;
+    ::waitpid(pid, nullptr, 0);
+    return failure(explain(report, command, stdio, candidates).because(attempt));
+}
+
+}  // namespace torchelastic::process

@@ -1,0 +1,78 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "process/exit_status.h"
+
+namespace torchelastic::process {
+namespace {
+
+struct Row {
+    ExitStatus status;
+    int code;
+    int torchrun_code;
+    const char* words;
+};
+
+const Row kRows[] = {
+    {ExitStatus::exited(0), 0, 0, "exit code 0"},
+    {ExitStatus::exited(37), 37, 37, "exit code 37"},
+    {ExitStatus::exited(255), 255, 255, "exit code 255"},
+    {ExitStatus::killed_by(SIGKILL), 137, -9, "signal 9 (SIGKILL)"},
+    {ExitStatus::killed_by(SIGSEGV, true), 139, -11, "signal 11 (SIGSEGV), core dumped"},
+    {ExitStatus::killed_by(SIGRTMIN + 3), 128 + SIGRTMIN + 3, -SIGRTMIN - 3,
+     "signal 37 (SIGRTMIN+3)"},
+    {ExitStatus::killed_by(33), 161, -33, "signal 33"},
+};
+
+TEST(ExitStatus, speaks_to_shells_to_torchrun_and_to_people) {
+    for (const Row& row : kRows) {
+        EXPECT_EQ(row.status.code(), row.code) << row.words;
+        EXPECT_EQ(row.status.torchrun_code(), row.torchrun_code) << row.words;
+        EXPECT_EQ(row.status.words(), row.words);
+        EXPECT_EQ(row.status.success(), row.code == 0) << row.words;
+    }
+}
+
+TEST(ExitStatus, reads_what_wait_and_waitid_say) {
+    for (const int how : {0, 3, 255, -SIGTERM, -SIGKILL}) {
+        const pid_t pid = ::fork();
+        if (pid == 0) {
+            if (how < 0) ::kill(::getpid(), -how);
+            ::_exit(how);
+        }
+        siginfo_t info = {};
+        ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT), 0);
+        int status = 0;
+        ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+        EXPECT_EQ(ExitStatus::from_wait(status).torchrun_code(), how);
+        EXPECT_EQ(ExitStatus::from_waitid(info), ExitStatus::from_wait(status));
+    }
+}
+
+TEST(SignalNames, go_both_ways) {
+    for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+        const std::string name = signal_name(signal);
+        if (name.starts_with("SIG")) {
+            EXPECT_EQ(signal_number(name), signal) << name;
+        }
+    }
+    EXPECT_EQ(signal_name(SIGABRT), "SIGABRT");
+    EXPECT_EQ(signal_name(1000), "signal 1000");
+}
+
+TEST(SignalNames, are_taken_as_people_write_them) {
+    EXPECT_EQ(signal_number("term"), SIGTERM);
+    EXPECT_EQ(signal_number(" SIGUSR1 "), SIGUSR1);
+    EXPECT_EQ(signal_number("15"), SIGTERM);
+    EXPECT_EQ(signal_number("CLD"), SIGCHLD);
+    EXPECT_EQ(signal_number("RTMIN+2"), SIGRTMIN + 2);
+    EXPECT_EQ(signal_number("SIGRTMAX-1"), SIGRTMAX - 1);
+    for (const char* wrong : {"", "BOGUS", "0", "-9", "999", "SIGRTMIN+99", "SIGRTMINX", "9 9"}) {
+        EXPECT_EQ(signal_number(wrong), std::nullopt) << wrong;
+    }
+}
+
+}  // namespace
+}  // namespace torchelastic::process
