@@ -39,6 +39,18 @@ std::string read_file(const char* path) {
     return bytes;
 }
 
+/// Slurm ends a step of which it loses a part, at once or by the site's KillOnBadExit and WaitTime.
+/// An elastic one goes on. A user's own variable or option still wins.
+struct Default {
+    const char* name;
+    const char* value;
+};
+constexpr Default kToGoOn[] = {
+    {"SLURM_NO_KILL", "set"},
+    {"SLURM_KILL_BAD_EXIT", "0"},
+    {"SLURM_WAIT", "0"},
+};
+
 CommandLine own_command_line() {
     const std::string bytes = read_file("/proc/self/cmdline");
     std::vector<std::string> arguments;
@@ -53,7 +65,7 @@ const char* inherited(const char* option) {
     return std::getenv(("SLURM_SPANK_" + carrier(option)).c_str());
 }
 
-std::string variable(const char* name) {
+std::string environment(const char* name) {
     const char* value = std::getenv(name);
     return value == nullptr ? "" : value;
 }
@@ -61,10 +73,10 @@ std::string variable(const char* name) {
 /// In a job of --gpus-per-task a step that asks for no GPUs gets one task's share, whatever its own
 /// number of tasks is. Slurm 22.05 tells of it in the first variable, 24.11 in the second.
 void claim_whole_nodes() {
-    std::string per_task = variable("SLURM_GPUS_PER_TASK");
-    if (per_task.empty()) per_task = gpus_of_task(variable("SLURM_TRES_PER_TASK"));
+    std::string per_task = environment("SLURM_GPUS_PER_TASK");
+    if (per_task.empty()) per_task = gpus_of_task(environment("SLURM_TRES_PER_TASK"));
     if (per_task.empty() || std::getenv("SLURM_GPUS_PER_NODE") != nullptr) return;
-    const std::string tasks = variable("SLURM_TASKS_PER_NODE");
+    const std::string tasks = environment("SLURM_TASKS_PER_NODE");
     const std::string gpus = gpus_of_node(per_task, tasks);
     if (!gpus.empty()) {
         setenv("SLURM_GPUS_PER_NODE", gpus.c_str(), 0);
@@ -91,7 +103,7 @@ std::string fresh_token() {
 
 }  // namespace
 
-void correct_task_counts() {
+void arrange_environment() {
     const char* outer = inherited(kSwitch);
     const bool by_job = outer != nullptr && read_switch(outer).value_or(false);
     const CommandLine line = own_command_line();
@@ -103,6 +115,8 @@ void correct_task_counts() {
     }
     for (const char* name : kForManyTasks)
         unsetenv(name);
+    for (const Default& variable : kToGoOn)
+        setenv(variable.name, variable.value, 0);
     if (line.tasks) {
         // Both together can be impossible, which Slurm says less clearly than the nodes will.
         unsetenv("SLURM_NTASKS_PER_NODE");

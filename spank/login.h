@@ -5,9 +5,10 @@
 
 namespace torchelastic::door {
 
-/// srun, before it reads its environment: one task per node, whatever the batch script around it
-/// wanted for its own tasks. Leaves an srun that is not elastic alone.
-void correct_task_counts();
+/// srun, before it reads its environment: one task per node that owns the node, whatever the batch
+/// script around it wanted for its own tasks, and a step that outlives the loss of a node. Leaves
+/// an srun that is not elastic alone.
+void arrange_environment();
 
 /// --torchelastic=`value` was given, or inherited from sbatch or salloc. False, with a message, if
 /// it cannot be had: then Slurm ends the command before anything is allocated.

@@ -39,7 +39,7 @@ const char* agent_path(int count, char** arguments) {
 extern "C" {
 
 int slurm_spank_init(spank_t spank, int, char**) {
-    if (spank_context() == S_CTX_LOCAL) door::correct_task_counts();
+    if (spank_context() == S_CTX_LOCAL) door::arrange_environment();
     door::register_options(spank);
     return 0;
 }

@@ -38,6 +38,8 @@ while IFS= read -r -d '' variable; do
 done </proc/self/environ
 printf '%s tasks=%s.\n' "$line" "$SLURM_STEP_TASKS_PER_NODE"
 [[ $TORCHELASTIC_STEP_SCRIPT != nested ]] || srun --overlap -N1 /usr/bin/env
+[[ $TORCHELASTIC_STEP_SCRIPT != loss || $SLURM_NODEID != 0 ]] || exit 3
+[[ $TORCHELASTIC_STEP_SCRIPT != loss ]] || { /usr/bin/sleep 2 && echo "$SLURMD_NODENAME goes on"; }
 [[ $TORCHELASTIC_STEP_SCRIPT != gossip ]] || {
     scontrol show job "$SLURM_JOB_ID"
     scontrol show step "$SLURM_JOB_ID.$SLURM_STEP_ID"
@@ -123,6 +125,12 @@ check "which otherwise stays" lines 1 ' PET_MAX_RESTARTS=3 '
 run srun -N1 --torchelastic gossip
 token=$(grep -oE 'STEP_TOKEN=[0-9a-f]{64}' <<<"$out")
 check "Slurm and ps tell nobody the token" test "$(count "${token#*=}")" = 1
+
+run env SLURM_WAIT=1 srun -N2 --torchelastic loss
+check "a user's own --wait still counts" lines 0 'goes on'
+run srun -N2 --torchelastic loss
+check "a failed agent does not end the others" lines 1 'goes on'
+check "and its code is srun's" ends 3
 
 # --- steps that are not ------------------------------------------------------------------------------
 
