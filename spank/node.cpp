@@ -23,6 +23,7 @@ using options::kOptions;
 
 constexpr int kUsage = 64;
 constexpr int kLongestValue = 4096;
+constexpr int kLongestList = 1 << 20;
 
 /// The step's variable; empty if unset.
 std::string step_variable(spank_t spank, const char* name, int limit = kLongestValue) {
@@ -125,7 +126,6 @@ bool serves(spank_t spank) {
 }
 
 void hand_on_address(spank_t spank) {
-    constexpr int kLongestList = 1 << 20;
     const std::string node = first_of(step_variable(spank, "SLURM_STEP_NODELIST", kLongestList));
     hand_on(spank, kAddress, node.empty() ? node : numeric_address(node));
 }

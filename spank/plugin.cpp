@@ -20,9 +20,10 @@ namespace {
 
 namespace door = torchelastic::door;
 
+constexpr const char* kPrefix = "agent=";
+
 /// "agent=PATH" of plugstack.conf, else where this build installs it.
 const char* agent_path(int count, char** arguments) {
-    constexpr const char* kPrefix = "agent=";
     for (int i = 0; i < count; ++i) {
         if (std::strncmp(arguments[i], kPrefix, std::strlen(kPrefix)) == 0) {
             return arguments[i] + std::strlen(kPrefix);

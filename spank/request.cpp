@@ -15,50 +15,20 @@ using options::Kind;
 using options::Option;
 
 /// srun's options (22.05 to 26.05) that never take the next word as their value.
-constexpr std::string_view kAlone[] = {
-    "bcast",
-    "contiguous",
-    "disable-status",
-    "exact",
-    "exclusive",
-    "help",
-    "hold",
-    "immediate",
-    "interactive",
-    "kill-on-bad-exit",
-    "label",
-    "multi-prog",
-    "nice",
-    "no-allocate",
-    "no-kill",
-    "overcommit",
-    "overlap",
-    "oversubscribe",
-    "preserve-env",
-    "propagate",
-    "pty",
-    "quiet",
-    "quit-on-interrupt",
-    "reboot",
-    "resv-ports",
-    "send-libs",
-    "share",
-    "spread-job",
-    "test-only",
-    "unbuffered",
-    "usage",
-    "use-min-nodes",
-    "verbose",
-    "version",
-    "x11",
-    "torchelastic",
-};
-constexpr std::string_view kLettersAlone = "EHIkKlOsQuvVXZh";
+constexpr std::string_view kAlone =
+    " bcast contiguous disable-status exact exclusive help hold immediate interactive "
+    "kill-on-bad-exit label multi-prog nice no-allocate no-kill overcommit overlap "
+    "oversubscribe preserve-env propagate pty quiet quit-on-interrupt reboot "
+    "resv-ports send-libs share spread-job test-only unbuffered usage use-min-nodes "
+    "verbose version x11 torchelastic ";
+constexpr std::string_view kGpu = "gres/gpu";
+constexpr std::size_t kMaxDigits = 5;  // of a number of GPUs or tasks
+
+constexpr std::string_view kLettersAlone = "EHlOsQuvVXZh";
+constexpr std::string_view kLettersWithRest = "IkK";  // an optional value, only in the same word
 
 bool is_alone(std::string_view name) {
-    for (const std::string_view alone : kAlone) {
-        if (name == alone) return true;
-    }
+    if (kAlone.find(" " + std::string(name) + " ") != std::string_view::npos) return true;
     for (std::size_t i = 0; i < options::kOptionCount; ++i) {
         const Option& option = options::kOptions[i];
         if (option.srun && option.kind == Kind::flag && name == option.name) return true;
@@ -75,6 +45,7 @@ struct Bundle {
 
 Bundle unbundle(std::string_view letters) {
     for (std::size_t i = 0; i < letters.size(); ++i) {
+        if (kLettersWithRest.find(letters[i]) != std::string_view::npos) return {};
         if (kLettersAlone.find(letters[i]) == std::string_view::npos) {
             return {letters[i], i + 1 == letters.size()};
         }
@@ -164,7 +135,6 @@ std::string carrier(const char* option) {
 }
 
 std::string gpus_of_task(const std::string& tres_per_task) {
-    constexpr std::string_view kGpu = "gres/gpu";
     std::string gpus;
     std::string_view rest = tres_per_task;
     while (!rest.empty()) {
@@ -181,7 +151,6 @@ std::string gpus_of_task(const std::string& tres_per_task) {
 }
 
 std::string gpus_of_node(const std::string& per_task, const std::string& tasks_per_node) {
-    constexpr std::size_t kMaxDigits = 5;
     const auto colon = per_task.rfind(':');
     const std::size_t number = colon == std::string::npos ? 0 : colon + 1;
     const std::string gpus = per_task.substr(number);

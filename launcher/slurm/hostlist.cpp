@@ -91,7 +91,7 @@ Result<Names> expand_item(std::string_view item) {
 
         const auto close = item.find(']', open);
         if (close == std::string_view::npos) return failure("a bracket is not closed");
-        const auto endings = expand_brackets(item.substr(open + 1, close - open - 1));
+        auto endings = expand_brackets(item.substr(open + 1, close - open - 1));
         if (!endings) return endings;
         longer = product(names, *endings);
         if (!longer) return longer;

@@ -92,6 +92,8 @@ TEST(CommandLine, is_srun_s_own_and_not_the_program_s) {
         {{"hostname", "--torchelastic"}, std::nullopt},
         {{"-N4", "hostname", "--torchelastic"}, std::nullopt},
         {{"-N", "4", "hostname", "--torchelastic"}, std::nullopt},
+        {{"-K0", "hostname", "--torchelastic"}, std::nullopt},
+        {{"-lK", "hostname", "--torchelastic"}, std::nullopt},
         {{"-vl", "hostname", "--torchelastic"}, std::nullopt},
         {{"--label", "hostname", "--torchelastic"}, std::nullopt},
         {{"--module", "hostname", "--torchelastic"}, std::nullopt},
