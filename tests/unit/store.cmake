@@ -1,6 +1,5 @@
-torchelastic_unit_test(store_codec_test LINKS torchelastic::store)
-torchelastic_unit_test(store_key_space_test LINKS torchelastic::store)
-torchelastic_unit_test(store_sessions_test LINKS torchelastic::store)
-torchelastic_unit_test(store_golden_test LINKS torchelastic::store)
+foreach(module codec key_space sessions server golden)
+    torchelastic_unit_test(store_${module}_test LINKS torchelastic::store)
+endforeach()
 target_compile_definitions(store_golden_test
     PRIVATE TRACES="${CMAKE_SOURCE_DIR}/tests/conformance/traces")
