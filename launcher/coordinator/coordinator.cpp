@@ -99,12 +99,15 @@ void Coordinator::on_ready(Agent& agent, const Event& event, Instant) {
     form_if_complete();
 }
 
-void Coordinator::on_started(Agent&, const Event& event, Instant) {
+void Coordinator::on_started(Agent&, const Event& event, Instant now) {
     if (std::get<Started>(event.what).round != round_) return;
     started_ += 1;
-    if (started_ == group_size_) {
-        note(Note::Level::info, fmt::format("round {}: all workers run", round_));
-    }
+    if (started_ != group_size_) return;
+    const std::string workers = count(static_cast<std::size_t>(world_size_), "worker");
+    if (round_ == 0) return note(Note::Level::info, fmt::format("round 0: {} run", workers));
+    const std::chrono::duration<double> pause = now - stopped_at_;
+    note(Note::Level::warning,
+         fmt::format("round {}: {} run again after {:.3f} s", round_, workers, pause.count()));
 }
 
 void Coordinator::on_failed(Agent& agent, const Event& event, Instant now) {
@@ -125,7 +128,10 @@ void Coordinator::on_failed(Agent& agent, const Event& event, Instant now) {
         return finish({Outcome::worker_failed, code, what + "; " + left}, now);
     }
     restarts_ += 1;
-    stop_round(fmt::format("{}; restart {} of {}", what, restarts_, plan_.max_restarts), now);
+    stop_round(fmt::format("{}; restarting all {} (restart {} of {})", what,
+                           count(static_cast<std::size_t>(world_size_), "worker"), restarts_,
+                           plan_.max_restarts),
+               now);
 }
 
 void Coordinator::on_victim(Agent&, const Event& event, Instant) {
@@ -227,13 +233,13 @@ void Coordinator::form() {
     round_ += 1;
     started_ = 0;
     group_size_ = candidates.size();
+    world_size_ = assignments.front().world_size;
     causes_.clear();
     victims_.clear();
     unfinished_.clear();
     note(Note::Level::info,
          fmt::format("round {}: {}, {}, restart count {}", round_, count(group_size_, "node"),
-                     count(static_cast<std::size_t>(assignments.front().world_size), "worker"),
-                     restarts_));
+                     count(static_cast<std::size_t>(world_size_), "worker"), restarts_));
     for (std::size_t i = 0; i < candidates.size(); ++i) {
         Assignment& next = assignments[i];
         next.round = round_;
@@ -248,6 +254,7 @@ void Coordinator::form() {
 
 void Coordinator::stop_round(const std::string& reason, Instant now) {
     phase_ = Phase::stopping;
+    stopped_at_ = now;
     note(Note::Level::warning, reason);
     for (auto& [id, agent] : agents_) {
         if (agent.place != Place::assigned) continue;

@@ -124,6 +124,8 @@ private:
     int round_ = -1;
     int restarts_ = 0;
     std::size_t group_size_ = 0;    // nodes of the current round
+    int world_size_ = 0;            // workers of the current round
+    Instant stopped_at_{};          // when the round before it was ordered to stop
     std::size_t started_ = 0;       // of these, how many have started their workers
     std::set<AgentId> unfinished_;  // of these, who has not succeeded
     std::map<AgentId, Agent> agents_;

@@ -16,8 +16,8 @@ int shell_code(const WorkerFailure& failure) {
 
 std::string describe(const WorkerFailure& failure) {
     if (failure.never_started) {
-        return fmt::format("rank {} (node {}, local rank {}) could not be started: {}",
-                           failure.rank, failure.agent, failure.local_rank, failure.message);
+        return fmt::format("node {} could not start its workers: {}", failure.agent,
+                           failure.message);
     }
     const std::string how = failure.signal != 0
                                 ? fmt::format("killed by {}", signal_name(failure.signal))
