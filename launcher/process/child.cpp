@@ -87,14 +87,18 @@ Result<Child> Child::start(net::Loop& loop, Reaper& reaper, const Command& comma
                            const Stdio& stdio, ExitHandler exited) {
     auto pid = spawn(command, stdio);
     if (!pid) return failure(std::move(pid).error());
-    auto state = std::make_shared<State>(loop, reaper, *pid, std::move(exited));
+    return own(loop, reaper, *pid, std::move(exited));
+}
+
+Child Child::own(net::Loop& loop, Reaper& reaper, pid_t pid, ExitHandler exited) {
+    auto state = std::make_shared<State>(loop, reaper, pid, std::move(exited));
     state->self = state;
     const auto died = [weak = state->self] {
         if (const auto alive = weak.lock()) alive->died();
     };
-    reaper.enroll(*pid, died);
+    reaper.enroll(pid, died);
     if (reaper.notice() != Notice::sigchld) {
-        Fd fd(static_cast<int>(::syscall(kPidfdOpen, *pid, 0U)));
+        Fd fd(static_cast<int>(::syscall(kPidfdOpen, pid, 0U)));
         if (fd) state->pidfd.emplace(loop, std::move(fd), [died](int) { died(); });
     }
     return Child(std::move(state));

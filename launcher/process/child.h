@@ -27,6 +27,9 @@ public:
     static Result<Child> start(net::Loop& loop, Reaper& reaper, const Command& command,
                                const Stdio& stdio, ExitHandler exited);
 
+    /// Owns a program that was started otherwise, by this process, and not reaped.
+    static Child own(net::Loop& loop, Reaper& reaper, pid_t pid, ExitHandler exited);
+
     ~Child();
     Child(Child&&) noexcept;
     Child& operator=(Child&&) noexcept;

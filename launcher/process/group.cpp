@@ -26,7 +26,7 @@ constexpr auto kLastWait = std::chrono::seconds(1);
 struct Member {
     int local_rank;
     pid_t pid;
-    std::optional<Child> child;
+    Child child;
     bool reported = false;  // its exit event was delivered
 };
 
@@ -36,7 +36,7 @@ struct Group::State {
     State(net::Loop& on, Reaper& by, ExitHandler handler)
         : loop(on), reaper(by), exited(std::move(handler)), timer(on) {}
 
-    Result<void> start(const Worker& worker, const std::shared_ptr<State>& self);
+    void own(int local_rank, pid_t pid, const std::shared_ptr<State>& self);
     void on_exit(Member& member, ExitStatus status, WallTime at);
     std::size_t running() const;
 
@@ -66,19 +66,12 @@ struct Group::State {
     std::vector<Process> left;  // as of the last look
 };
 
-Result<void> Group::State::start(const Worker& worker, const std::shared_ptr<State>& self) {
-    const std::size_t index = members.size();
-    const auto on_end = [weak = std::weak_ptr<State>(self), index](ExitStatus status, WallTime at) {
+void Group::State::own(int local_rank, pid_t pid, const std::shared_ptr<State>& self) {
+    const auto ended = [weak = std::weak_ptr<State>(self), index = members.size()](
+                           ExitStatus status, WallTime at) {
         if (const auto state = weak.lock()) state->on_exit(state->members[index], status, at);
     };
-    auto child = Child::start(loop, reaper, worker.command, worker.stdio, on_end);
-    if (!child) {
-        return failure(
-            std::move(child).error().because("local rank " + std::to_string(worker.local_rank)));
-    }
-    const pid_t pid = child->pid();
-    members.push_back({worker.local_rank, pid, std::move(*child), false});
-    return {};
+    members.push_back({local_rank, pid, Child::own(loop, reaper, pid, ended), false});
 }
 
 // The handler may destroy the Group: on_exit is called with a reference to the state held.
@@ -105,7 +98,7 @@ std::set<pid_t> Group::State::spared() const {
     std::set<pid_t> others;
     for (const pid_t pid : reaper.own()) {
         const Member* member = worker(pid);
-        if (member == nullptr || member->child->status()) others.insert(pid);
+        if (member == nullptr || member->child.status()) others.insert(pid);
     }
     return others;
 }
@@ -122,9 +115,9 @@ void Group::State::look() {
 void Group::State::ask(int signal) {
     bool some_exited = false;
     for (Member& member : members) {
-        some_exited = some_exited || member.child->status();
-        member.child->signal_group(signal);
-        if (signal != SIGSTOP && signal != SIGTSTP) member.child->signal_group(SIGCONT);
+        some_exited = some_exited || member.child.status();
+        member.child.signal_group(signal);
+        if (signal != SIGSTOP && signal != SIGTSTP) member.child.signal_group(SIGCONT);
     }
     if (!some_exited) return;
     // A dead leader's group is signalled one by one: its number may be another's meanwhile.
@@ -133,7 +126,7 @@ void Group::State::ask(int signal) {
         const auto leader = std::find_if(members.begin(), members.end(), [&](const Member& member) {
             return member.pid == process.group;
         });
-        if (leader != members.end() && leader->child->status()) signal_process(process, signal);
+        if (leader != members.end() && leader->child.status()) signal_process(process, signal);
     }
 }
 
@@ -179,7 +172,7 @@ void Group::State::kill_all() {
     }
     grace_end = now;
     for (Member& member : members) {
-        member.child->signal_group(SIGKILL);
+        member.child.signal_group(SIGKILL);
     }
     for (const Process& process : left) {
         signal_process(process, SIGKILL);
@@ -192,7 +185,7 @@ void Group::State::finish() {
     over = true;
     timer.cancel();
     for (Member& member : members) {
-        if (!member.reported) member.child->abandon();
+        if (!member.reported) member.child.abandon();
     }
     const StopHandler call = std::exchange(done, nullptr);
     call(std::exchange(left, {}));
@@ -207,12 +200,11 @@ void Group::State::end() {
     const auto give_up = std::chrono::steady_clock::now() + kLastWait;
     for (;;) {
         for (Member& member : members) {
-            member.child->signal_group(SIGKILL);
+            member.child.signal_group(SIGKILL);
         }
         look();
-        const bool alive = std::any_of(members.begin(), members.end(), [](const Member& member) {
-            return !member.child->status();
-        });
+        const bool alive = std::any_of(members.begin(), members.end(),
+                                       [](const Member& member) { return !member.child.status(); });
         if (!alive && left.empty()) return;
         for (const Process& process : left) {
             signal_process(process, SIGKILL);
@@ -221,17 +213,30 @@ void Group::State::end() {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     for (Member& member : members) {
-        member.child->abandon();
+        member.child.abandon();
     }
 }
 
+// All are forked before the first is awaited: on a busy node, or from a cold file system, an exec
+// takes long.
 Result<Group> Group::start(net::Loop& loop, Reaper& reaper, const std::vector<Worker>& workers,
                            ExitHandler exited) {
+    const auto of = [](const Worker& worker) {
+        return "local rank " + std::to_string(worker.local_rank);
+    };
     Group group(std::make_shared<State>(loop, reaper, std::move(exited)));
-    group.state_->members.reserve(workers.size());
+    std::vector<Starting> forked;  // in case of failure these end first
+    forked.reserve(workers.size());
     for (const Worker& worker : workers) {
-        auto started = group.state_->start(worker, group.state_);
-        if (!started) return failure(std::move(started).error());
+        auto starting = fork_for(worker.command, worker.stdio);
+        if (!starting) return failure(std::move(starting).error().because(of(worker)));
+        forked.push_back(std::move(*starting));
+    }
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        const Worker& worker = workers[i];
+        auto pid = std::move(forked[i]).await(worker.command, worker.stdio);
+        if (!pid) return failure(std::move(pid).error().because(of(worker)));
+        group.state_->own(worker.local_rank, *pid, group.state_);
     }
     return group;
 }
@@ -263,7 +268,7 @@ void Group::limit_kill(Duration limit) {
 
 void Group::signal_all(int signal) {
     for (Member& member : state_->members) {
-        member.child->signal_group(signal);
+        member.child.signal_group(signal);
     }
 }
 

@@ -41,8 +41,8 @@ public:
     /// Called when nothing is left, or with what the kernel could not kill within `kill_limit`.
     using StopHandler = std::function<void(std::vector<Process> stragglers)>;
 
-    /// Starts the workers in order. If one cannot be started, those before it are killed without
-    /// an exit event and the error says which and why: "local rank 2: start train: exec ...".
+    /// Starts the workers, side by side. If one cannot be started, the others are killed without an
+    /// exit event and the error says which and why: "local rank 2: start train: exec ...".
     static Result<Group> start(net::Loop& loop, Reaper& reaper, const std::vector<Worker>& workers,
                                ExitHandler exited);
 

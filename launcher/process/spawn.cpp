@@ -104,23 +104,35 @@ Error explain(const Failure& report, const Command& command, const Stdio& stdio,
     return Error::from_errno(attempt, report.error);
 }
 
-/// Waits until the child's end of the pipe closes: the exec is done, or a failure is reported.
-bool await_exec(Pipe& pipe, Failure& report) {
-    pipe.write.reset();
-    ssize_t got = 0;
-    do {
-        got = ::read(pipe.read.get(), &report, sizeof report);
-    } while (got < 0 && errno == EINTR);
-    return got != static_cast<ssize_t>(sizeof report);
+std::string attempt(const Command& command) {
+    return "start " + command.argv[0];
 }
 
 }  // namespace
 
+Starting::~Starting() {
+    if (pid_ == 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+}
+
+Result<pid_t> Starting::await(const Command& command, const Stdio& stdio) && {
+    Failure failed;
+    ssize_t got = 0;
+    do {
+        got = ::read(report_.get(), &failed, sizeof failed);
+    } while (got < 0 && errno == EINTR);
+    const pid_t pid = std::exchange(pid_, 0);
+    if (got != static_cast<ssize_t>(sizeof failed)) return pid;  // closed by the exec
+    ::waitpid(pid, nullptr, 0);
+    return failure(
+        explain(failed, command, stdio, candidates_for(command)).because(attempt(command)));
+}
+
 // Plain fork: the agent is small, posix_spawn cannot set PDEATHSIG, and a pid needs no CLONE_PIDFD
 // to be pinned as long as only its parent, who has not reaped it yet, opens the pidfd.
-Result<pid_t> spawn(const Command& command, const Stdio& stdio) {
+Result<Starting> fork_for(const Command& command, const Stdio& stdio) {
     if (command.argv.empty()) return failure("start a program: its command is empty");
-    const std::string attempt = "start " + command.argv[0];
     const std::vector<std::string> candidates = candidates_for(command);
     const std::vector<char*> candidate_pointers = pointers(candidates);
     const std::vector<char*> argv = pointers(command.argv);
@@ -130,7 +142,7 @@ Result<pid_t> spawn(const Command& command, const Stdio& stdio) {
     shell_argv.insert(shell_argv.begin(), shell.data());
 
     auto pipe = report_pipe();
-    if (!pipe) return failure(std::move(pipe).error().because(attempt));
+    if (!pipe) return failure(std::move(pipe).error().because(attempt(command)));
     ExecPlan plan;
     plan.parent = ::getpid();
     plan.report = pipe->write.get();
@@ -148,11 +160,14 @@ Result<pid_t> spawn(const Command& command, const Stdio& stdio) {
         pid = ::fork();
         if (pid == 0) exec_child(plan);
     }
-    if (pid < 0) return failure(Error::from_errno("fork").because(attempt));
-    Failure report;
-    if (await_exec(*pipe, report)) return pid;
-    ::waitpid(pid, nullptr, 0);
-    return failure(explain(report, command, stdio, candidates).because(attempt));
+    if (pid < 0) return failure(Error::from_errno("fork").because(attempt(command)));
+    return Starting(pid, std::move(pipe->read));
+}
+
+Result<pid_t> spawn(const Command& command, const Stdio& stdio) {
+    auto starting = fork_for(command, stdio);
+    if (!starting) return failure(std::move(starting).error());
+    return std::move(*starting).await(command, stdio);
 }
 
 }  // namespace torchelastic::process

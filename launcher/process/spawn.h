@@ -4,8 +4,10 @@
 #include <sys/types.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace torchelastic::process {
@@ -38,13 +40,33 @@ struct Stdio {
     Stream err;
 };
 
-/// Forks and executes: returns the pid once the program runs, or why it does not, with the step
-/// that failed: "start python9: exec /opt/bin/python9: no such file or directory".
+/// A forked process on its way to be another program. Destroying it kills it.
+class Starting {
+public:
+    Starting(pid_t pid, Fd report) : pid_(pid), report_(std::move(report)) {}
+    ~Starting();
+    Starting(Starting&& other) noexcept
+        : pid_(std::exchange(other.pid_, 0)), report_(std::move(other.report_)) {}
+    Starting& operator=(Starting&&) = delete;
+
+    /// Waits until the program runs: its pid, or why it does not, with the step that failed:
+    /// "start python9: exec /opt/bin/python9: no such file or directory". The caller owes the pid
+    /// a waitid(2). `command` and `stdio` are those it was forked for.
+    Result<pid_t> await(const Command& command, const Stdio& stdio) &&;
+
+private:
+    pid_t pid_;
+    Fd report_;
+};
+
+/// Forks a process that executes a command.
 ///
 /// The program leads a session and a process group of its own, has default signal actions, an
 /// empty signal mask, no descriptors but 0, 1 and 2, and is killed when this process dies. To be
 /// called from the main thread only: the kernel kills it when the *thread* that forked it dies.
-/// The caller owes the pid a waitid(2). Blocks until the exec is done.
+Result<Starting> fork_for(const Command& command, const Stdio& stdio);
+
+/// Both at once.
 Result<pid_t> spawn(const Command& command, const Stdio& stdio);
 
 }  // namespace torchelastic::process

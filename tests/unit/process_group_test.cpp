@@ -266,6 +266,20 @@ TEST(Group, that_cannot_start_whole_does_not_start) {
     EXPECT_TRUE(Reaper::childless());
 }
 
+TEST(Group, does_not_start_if_the_first_of_many_cannot) {
+    Round round;
+    std::vector<Worker> workers(20, {1, shell("exec sleep 1000"), kQuiet});
+    workers[0].stdio.out = Stream::file("/nowhere/0/stdout.log");
+    const auto group =
+        Group::start(round.loop, *round.reaper, workers, [](const WorkerExit&) { FAIL(); });
+    ASSERT_FALSE(group);
+    EXPECT_EQ(
+        group.error().text(),
+        "local rank 1: start /bin/sh: open stdout file /nowhere/0/stdout.log: no such file or "
+        "directory");
+    EXPECT_TRUE(Reaper::childless());
+}
+
 TEST(Group, leaves_other_children_of_ours_alone) {
     Round round;
     Ready ready;
@@ -302,7 +316,7 @@ TEST(Group, names_what_does_not_go_away) {
     const pid_t stage = ::fork();
     if (stage == 0) {
         Round round;
-        round.start({"exec sleep 1000"});
+        round.start({"while :; do :; done"});
         pid_t word = round.group->pid(0);
         bool good = ::write(up[1], &word, sizeof word) == sizeof word;
         good = good && ::read(down[0], &word, sizeof word) == sizeof word;
@@ -310,7 +324,7 @@ TEST(Group, names_what_does_not_go_away) {
         round.expected = 0;
         round.stop(SIGTERM, milliseconds(20));
         good = good && round.stragglers->size() == 1 && round.stragglers->at(0).pid == word &&
-               round.stragglers->at(0).name == "sleep" && round.exits.empty();
+               round.stragglers->at(0).name == "sh" && round.exits.empty();
         round.group.reset();
         ::_exit(good ? 0 : 1);
     }

@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <map>
@@ -162,6 +163,47 @@ TEST(Output, neither_splits_nor_mixes_nor_loses_lines_of_two_workers) {
     EXPECT_EQ(next["1"], 3000);
 }
 
+/// Lets this process open only so many more descriptors.
+class FewDescriptors {
+public:
+    explicit FewDescriptors(rlim_t more) {
+        const Fd next(::dup(0));
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const rlimit few{static_cast<rlim_t>(next.get()) + more, before_.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &few);
+    }
+    ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    FewDescriptors(const FewDescriptors&) = delete;
+    FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+private:
+    rlimit before_ = {};
+};
+
+TEST(Output, looks_now_and_then_where_inotify_has_no_instance_left) {
+    Tee tee;
+    Pipe out;
+    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.append(0, "before\n");
+    {
+        const FewDescriptors only_the_file(1);
+        const auto followed = tee.output->follow(tee.path(0), Shown::out, "[0]:");
+        ASSERT_TRUE(followed) << followed.error().text();
+    }
+    LineReader screen(std::move(out.read));
+    std::thread user([&] {
+        EXPECT_EQ(screen.line(), "[0]:before");
+        tee.append(0, "after\n");
+        EXPECT_EQ(screen.line(), "[0]:after");
+        tee.loop.post([&] { tee.loop.stop(); });
+    });
+    tee.run();
+    user.join();
+    tee.append(0, "end");
+    EXPECT_TRUE(tee.finish());
+    EXPECT_EQ(screen.line(), "[0]:end");
+}
+
 /// Ten million bytes, no text, in lines of all lengths; and what should be shown of them.
 std::pair<std::string, std::string> much() {
     std::mt19937 random(11);
@@ -181,9 +223,13 @@ std::pair<std::string, std::string> much() {
 }
 
 /// What a console of one kind receives of much().
-void passes_much(Fd write, Fd read) {
+void passes_much(Fd write, Fd read, bool may_open_again = true) {
     Tee tee;
-    tee.output.emplace(tee.loop, write.get(), 2);
+    {
+        std::optional<FewDescriptors> none;
+        if (!may_open_again) none.emplace(0);
+        tee.output.emplace(tee.loop, write.get(), 2);
+    }
     Screen screen(std::move(read));
     const auto [bytes, shown] = much();
     tee.follow(0);
@@ -204,6 +250,11 @@ void passes_much(Fd write, Fd read) {
 TEST(Output, passes_ten_megabytes_through_a_pipe_byte_by_byte) {
     Pipe pipe;
     passes_much(std::move(pipe.write), std::move(pipe.read));
+}
+
+TEST(Output, passes_ten_megabytes_through_a_pipe_that_cannot_be_opened_again) {
+    Pipe pipe;
+    passes_much(std::move(pipe.write), std::move(pipe.read), false);
 }
 
 TEST(Output, passes_ten_megabytes_through_a_socket_byte_by_byte) {
