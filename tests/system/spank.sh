@@ -39,7 +39,7 @@ done </proc/self/environ
 printf '%s tasks=%s.\n' "$line" "$SLURM_STEP_TASKS_PER_NODE"
 [[ $TORCHELASTIC_STEP_SCRIPT != nested ]] || srun --overlap -N1 /usr/bin/env
 [[ $TORCHELASTIC_STEP_SCRIPT != loss || $SLURM_NODEID != 0 ]] || exit 3
-[[ $TORCHELASTIC_STEP_SCRIPT != loss ]] || { /usr/bin/sleep 2 && echo "$SLURMD_NODENAME goes on"; }
+[[ $TORCHELASTIC_STEP_SCRIPT != loss ]] || { /usr/bin/sleep 4 && echo "$SLURMD_NODENAME goes on"; }
 [[ $TORCHELASTIC_STEP_SCRIPT != gossip ]] || {
     scontrol show job "$SLURM_JOB_ID"
     scontrol show step "$SLURM_JOB_ID.$SLURM_STEP_ID"
@@ -83,11 +83,20 @@ lines() { [[ $(count "$2") == "$1" ]]; }      # NUMBER PATTERN
 ends() { [[ $rc == "$1" ]]; }                 # CODE
 tokens() { grep -oE 'TORCHELASTIC_STEP_TOKEN=[0-9a-f]{64}' <<<"$out" | sort | uniq -c; }
 one_token() { [[ $(tokens) =~ ^\ *$1\ [^$'\n']*$ ]]; } # NUMBER OF NODES
-no_steps() { [[ -z $("$cluster" run squeue --noheader --steps) ]]; }
-all_idle() { [[ -z $("$cluster" run sinfo -h -N -o %T | grep -vE 'idle|completing') ]]; }
 
-# An environment without what differs from job to job.
-calm() { grep -vE '^SLURM_(JOB_?ID|TASK_PID|SRUN_COMM_PORT|STEP_LAUNCHER_PORT)=' | sort; }
+# Slurm cleans up behind srun's back: soon COMMAND... gives it 10 seconds.
+soon() {
+    local deadline=$((SECONDS + 10))
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.1
+    done
+}
+no_steps() { out=$("$cluster" run squeue --noheader --steps) && [[ -z $out ]]; }
+all_idle() { out=$("$cluster" run sinfo -h -N -o '%N %T') && ! grep -qv ' idle$' <<<"$out"; }
+
+# An environment without what differs from job to job, and without srun's "queued and waiting".
+calm() { grep -vE '^srun: |^SLURM_(JOB_?ID|TASK_PID|SRUN_COMM_PORT|STEP_LAUNCHER_PORT)=' | sort; }
 
 "$cluster" down  # what a run that was killed may have left
 "$cluster" up --nodes 3 --gpus 2 --agent "$scratch/torchelastic" --plugin "$plugin" || exit 1
@@ -134,12 +143,12 @@ check "and its code is srun's" ends 3
 
 # --- steps that are not ------------------------------------------------------------------------------
 
-run srun -N2 -n4 env
+run srun -w n1,n2 -n4 env
 with=$(calm <<<"$out")
-run srun -N2 -n4 --torchelastic=off env
+run srun -w n1,n2 -n4 --torchelastic=off env
 off=$(calm <<<"$out")
 mv "$plugstack" "$plugstack.off" && : >"$plugstack"
-run srun -N2 -n4 env
+run srun -w n1,n2 -n4 env
 without=$(calm <<<"$out")
 mv "$plugstack.off" "$plugstack"
 check "there is an environment to compare" lines 4 '^SLURM_NODEID='
@@ -180,7 +189,7 @@ for bad in --max-restarts=abc --worker-store=moon --torchelastic=maybe --nproc-p
     check "$bad is told once, by srun" lines 1 "^srun: error: torchelastic: $bad: "
     check "$bad runs nothing" lines 0 '^n[123]$|^node='
 done
-check "they leave no step" no_steps
+check "they leave no step" soon no_steps
 batch '#!/bin/bash
 srun --torchelastic --max-restarts=abc hostname
 srun -N3 hostname
@@ -198,8 +207,8 @@ sed -i 's/agent=[^ ]*/agent=\/nowhere\/torchelastic/' "$plugstack"
 run srun -N2 --torchelastic train.py
 check "a missing agent is named with its node" lines 2 'node n[123]: cannot run the agent /nowhere'
 check "and ends the step with code 64" ends 64
-check "no step is left" no_steps
-check "no node is drained" all_idle
+check "no step is left" soon no_steps
+check "no node is drained" soon all_idle
 
 echo
 if ((failures)); then
