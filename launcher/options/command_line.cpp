@@ -170,7 +170,7 @@ private:
             const bool letter = match.spelling->text[1] != '-';
             if (!letter || match.equals || attached.empty() || attached[0] == '-') {
                 return error(fmt::format("argument {}: ignored explicit argument {}",
-                                         spellings(option), quoted(attached)));
+                                         spellings(option), in_quotes(attached)));
             }
             if (!set(option, "")) return false;
             match = after_letter(attached);

@@ -76,7 +76,7 @@ public:
         } else if (const auto value = truth(given->text)) {
             field = *value;
         } else {
-            fail(Error(quoted(given->text) + " is neither true (1) nor false (0)")
+            fail(Error(in_quotes(given->text) + " is neither true (1) nor false (0)")
                      .because(given->origin));
         }
     }
@@ -101,10 +101,10 @@ Result<std::string> as_text(std::string_view text) {
 /// An int of at least 0.
 Result<int> as_count(std::string_view text) {
     const auto value = python_int(text);
-    if (!value) return failure("invalid int value: " + quoted(text));
-    if (*value < 0) return failure(fmt::format("{} must be 0 or more", quoted(text)));
+    if (!value) return failure("invalid int value: " + in_quotes(text));
+    if (*value < 0) return failure(fmt::format("{} must be 0 or more", in_quotes(text)));
     if (*value > std::numeric_limits<int>::max()) {
-        return failure(quoted(text) + " is too large");
+        return failure(in_quotes(text) + " is too large");
     }
     return static_cast<int>(*value);
 }
@@ -117,13 +117,13 @@ Result<std::chrono::seconds> as_seconds(std::string_view text) {
 
 Result<double> as_interval(std::string_view text) {
     const auto value = python_float(text);
-    if (!value) return failure("invalid float value: " + quoted(text));
-    if (!(*value > 0)) return failure(fmt::format("{} must be more than 0", quoted(text)));
+    if (!value) return failure("invalid float value: " + in_quotes(text));
+    if (!(*value > 0)) return failure(fmt::format("{} must be more than 0", in_quotes(text)));
     return *value;
 }
 
 Error invalid_choice(std::string_view text, std::string_view choices) {
-    return Error(fmt::format("invalid choice: {} (choose from {})", quoted(text), choices));
+    return Error(fmt::format("invalid choice: {} (choose from {})", in_quotes(text), choices));
 }
 
 Result<WorkerStore> as_worker_store(std::string_view text) {
@@ -144,7 +144,7 @@ Result<Backend> as_backend(std::string_view text) {
     return failure(fmt::format(
         "the rendezvous backend {} is not supported (choose from 'slurm', or 'c10d' and "
         "'static' on one node)",
-        quoted(text)));
+        in_quotes(text)));
 }
 
 void read_backend(Fields& fields, Options& options) {
@@ -161,7 +161,7 @@ void read_backend(Fields& fields, Options& options) {
         fields.fail(Error(fmt::format(
             "the rendezvous backend {} is supported on one node, but --nnodes asks for up to {}: "
             "use --rdzv-backend slurm",
-            quoted(fields.find("rdzv-backend")->text), options.nnodes->max)));
+            in_quotes(fields.find("rdzv-backend")->text), options.nnodes->max)));
     }
 }
 

@@ -101,7 +101,7 @@ Error unknown_key(std::string_view name) {
     for (const Key& key : kKeys)
         known.emplace_back(key.name);
     return Error(
-        fmt::format("the key {} is unknown; known are {}", quoted(name), join(known, ", ")));
+        fmt::format("the key {} is unknown; known are {}", in_quotes(name), join(known, ", ")));
 }
 
 }  // namespace
@@ -155,7 +155,7 @@ std::optional<bool> truth(std::string_view text) {
     return number ? std::optional(*number != 0) : std::nullopt;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "'" + printable(text, 200) + "'";
 }
 
@@ -164,12 +164,12 @@ Result<NodeRange> parse_nodes(std::string_view text) {
     const auto min = whole(parts.front(), 0);
     const auto max = whole(parts.back(), 0);
     if (parts.size() > 2 || !min || !max) {
-        return failure(fmt::format("{} is neither a number of nodes nor MIN:MAX", quoted(text)));
+        return failure(fmt::format("{} is neither a number of nodes nor MIN:MAX", in_quotes(text)));
     }
-    if (*min < 1) return failure(fmt::format("{} asks for no node: at least 1", quoted(text)));
+    if (*min < 1) return failure(fmt::format("{} asks for no node: at least 1", in_quotes(text)));
     if (*max < *min) {
-        return failure(
-            fmt::format("{} asks for at least {} and at most {} nodes", quoted(text), *min, *max));
+        return failure(fmt::format("{} asks for at least {} and at most {} nodes", in_quotes(text),
+                                   *min, *max));
     }
     return NodeRange{*min, *max};
 }
@@ -182,7 +182,7 @@ Result<WorkersPerNode> parse_workers(std::string_view text) {
     const auto number = whole(text, 1);
     if (!number) {
         return failure(fmt::format("{} is not a number of workers: at least 1, or auto, gpu or cpu",
-                                   quoted(text)));
+                                   in_quotes(text)));
     }
     return WorkersPerNode{From::number, *number};
 }
@@ -204,7 +204,7 @@ Result<StreamMap> parse_streams(std::string_view text) {
             return failure(fmt::format(
                 "{} is neither 0 (none), 1 (stdout), 2 (stderr) or 3 (both) nor such masks by "
                 "local rank, as in 0:3,1:2",
-                quoted(text)));
+                in_quotes(text)));
         }
         map.ranks[static_cast<int>(*number)] = *mask;
     }
@@ -217,7 +217,7 @@ Result<std::set<int>> parse_ranks(std::string_view text) {
         const auto rank = whole(piece, 0);
         if (!rank) {
             return failure(
-                fmt::format("{} is not a list of local ranks, as in 0,1,2", quoted(text)));
+                fmt::format("{} is not a list of local ranks, as in 0,1,2", in_quotes(text)));
         }
         ranks.insert(*rank);
     }
@@ -233,17 +233,17 @@ Result<RendezvousConf> parse_rendezvous_conf(std::string_view text) {
         const std::string_view value =
             equals == std::string::npos ? "" : trim(std::string_view(piece).substr(equals + 1));
         if (name.empty()) {
-            return failure(fmt::format("{} is not in the form KEY=VALUE,...", quoted(text)));
+            return failure(fmt::format("{} is not in the form KEY=VALUE,...", in_quotes(text)));
         }
         const auto key = std::find_if(kKeys.begin(), kKeys.end(),
                                       [&](const Key& known) { return known.name == name; });
         if (key == kKeys.end()) return failure(unknown_key(name));
         if (value.empty()) {
-            return failure(fmt::format("the key {} must have a value", quoted(name)));
+            return failure(fmt::format("the key {} must have a value", in_quotes(name)));
         }
         if (!key->set(conf, value)) {
             return failure(
-                fmt::format("{} takes {}, not {}", key->name, key->takes, quoted(value)));
+                fmt::format("{} takes {}, not {}", key->name, key->takes, in_quotes(value)));
         }
     }
     return conf;

@@ -79,7 +79,7 @@ std::optional<double> python_float(std::string_view text);
 std::optional<bool> truth(std::string_view text);
 
 /// A value as messages show it: in quotes, on one line, cut if long.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 Result<NodeRange> parse_nodes(std::string_view text);
 Result<WorkersPerNode> parse_workers(std::string_view text);

@@ -1,1 +1,2 @@
 torchelastic_unit_test(agent_lifecycle_test LINKS torchelastic::agent)
+torchelastic_unit_test(agent_worker_test LINKS torchelastic::agent)

@@ -1,0 +1,237 @@
+// What a worker is given: how many there are, its command, its environment, its files; and what it
+// leaves: its error file.
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "agent/command.h"
+#include "agent/environment.h"
+#include "agent/error_file.h"
+#include "agent/logs.h"
+#include "agent/worker_count.h"
+
+namespace torchelastic::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+Environment as_map(const std::vector<std::string>& flat) {
+    std::vector<const char*> pointers;
+    for (const std::string& each : flat)
+        pointers.push_back(each.c_str());
+    pointers.push_back(nullptr);
+    return read_environment(pointers.data());
+}
+
+coordinator::Assignment third_of_four() {
+    coordinator::Assignment assignment{.round = 1, .restart_count = 1, .max_restarts = 2};
+    assignment.group_rank = 2;
+    assignment.group_world_size = 4;
+    assignment.first_rank = 4;
+    assignment.world_size = 12;
+    assignment.first_role_rank = 4;
+    assignment.role_world_size = 12;
+    assignment.master_address = "10.0.0.1";
+    assignment.master_port = 40000;
+    assignment.run_id = "7.0.0";
+    return assignment;
+}
+
+TEST(WorkerEnvironment, is_torchruns_contract) {
+    const WorkerSetting setting{.workers = 4, .role = "trainer"};
+    const Environment expected = {{"RANK", "5"},
+                                  {"LOCAL_RANK", "1"},
+                                  {"WORLD_SIZE", "12"},
+                                  {"LOCAL_WORLD_SIZE", "4"},
+                                  {"GROUP_RANK", "2"},
+                                  {"GROUP_WORLD_SIZE", "4"},
+                                  {"ROLE_NAME", "trainer"},
+                                  {"ROLE_RANK", "5"},
+                                  {"ROLE_WORLD_SIZE", "12"},
+                                  {"MASTER_ADDR", "10.0.0.1"},
+                                  {"MASTER_PORT", "40000"},
+                                  {"TORCHELASTIC_RESTART_COUNT", "1"},
+                                  {"TORCHELASTIC_MAX_RESTARTS", "2"},
+                                  {"TORCHELASTIC_RUN_ID", "7.0.0"},
+                                  {"TORCHELASTIC_USE_AGENT_STORE", "True"},
+                                  {"TORCHELASTIC_ERROR_FILE", "/l/error.json"},
+                                  {"NCCL_ASYNC_ERROR_HANDLING", "1"},
+                                  {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"},
+                                  {"OMP_NUM_THREADS", "1"}};
+    EXPECT_EQ(as_map(worker_environment({}, setting, third_of_four(), 1, "/l/error.json")),
+              expected);
+}
+
+TEST(WorkerEnvironment, keeps_what_is_the_users_and_drops_what_is_the_agents) {
+    const Environment base = {{"HOME", "/h"},
+                              {"OMP_NUM_THREADS", "3"},
+                              {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "0"},
+                              {"GLOO_SOCKET_IFNAME", "ib0"},
+                              {"RANK", "77"},
+                              {"SLURM_JOB_ID", "7"},
+                              {"PET_NPROC_PER_NODE", "2"},
+                              {"TORCHELASTIC_STEP_TOKEN", "secret"},
+                              {"TORCHELASTIC_TOKEN", "secret"},
+                              {"_SLURM_SPANK_OPTION_torchelastic_torchelastic", ""},
+                              {"SLURM_SPANK__SLURM_SPANK_OPTION_torchelastic_role", "x"},
+                              {"PMIX_RANK", "0"},
+                              {"PMI_FD", "3"}};
+    const WorkerSetting setting{.workers = 2, .gloo_interface = "eth0"};
+    const Environment out = as_map(worker_environment(base, setting, third_of_four(), 0, ""));
+    EXPECT_EQ(out.at("HOME"), "/h");
+    EXPECT_EQ(out.at("OMP_NUM_THREADS"), "3");
+    EXPECT_EQ(out.at("TORCH_NCCL_ASYNC_ERROR_HANDLING"), "0");
+    EXPECT_EQ(out.at("GLOO_SOCKET_IFNAME"), "ib0");
+    EXPECT_EQ(out.at("RANK"), "4");
+    EXPECT_EQ(out.at("SLURM_JOB_ID"), "7");
+    EXPECT_EQ(out.at("TORCHELASTIC_ERROR_FILE"), "");
+    for (const auto& [name, value] : out) {
+        EXPECT_FALSE(name.starts_with("PET_") || name.starts_with("PMI") ||
+                     name.starts_with("TORCHELASTIC_STEP_") || name.find("SPANK") != name.npos)
+            << name;
+        EXPECT_NE(value, "secret") << name;
+    }
+}
+
+TEST(WorkerEnvironment, limits_threads_only_where_several_share_and_nobody_chose) {
+    EXPECT_TRUE(limits_threads({}, 2));
+    EXPECT_FALSE(limits_threads({}, 1));
+    EXPECT_FALSE(limits_threads({{"OMP_NUM_THREADS", "8"}}, 2));
+}
+
+TEST(WorkerEnvironment, is_read_as_getenv_reads_it) {
+    const char* raw[] = {"A=1", "B=x=y", "A=2", "nonsense", "C=", nullptr};
+    EXPECT_EQ(read_environment(raw), (Environment{{"A", "1"}, {"B", "x=y"}, {"C", ""}}));
+}
+
+TEST(WorkerCommand, is_torchruns) {
+    options::Options options;
+    options.script = "train.py";
+    options.script_args = {"--gpu=${local_rank}", "$local_rank", "$local_ranks", "$$", "$HOME"};
+    using Words = std::vector<std::string>;
+    EXPECT_EQ(worker_command(options, {}, 3),
+              (Words{"python3", "-u", "train.py", "--gpu=3", "3", "$local_ranks", "$$", "$HOME"}));
+    options.script_args.clear();
+    options.module = true;
+    EXPECT_EQ(worker_command(options, {{"PYTHON_EXEC", "/opt/py"}}, 0),
+              (Words{"/opt/py", "-u", "-m", "train.py"}));
+    options.module = false;
+    options.no_python = true;
+    EXPECT_EQ(worker_command(options, {}, 0), Words{"train.py"});
+}
+
+TEST(WorkerCount, follows_what_was_asked_and_what_is_there) {
+    using From = options::WorkersPerNode::From;
+    const struct {
+        const char* what;
+        options::WorkersPerNode asked;
+        std::optional<std::size_t> given;
+        std::size_t files;
+        int expected;  // 0: an error
+    } kCases[] = {
+        {"a number", {From::number, 7}, 2, 0, 7},
+        {"Slurm's GPUs win over device files", {From::devices, 1}, 2, 8, 2},
+        {"device files where nobody gave any", {From::devices, 1}, std::nullopt, 8, 8},
+        {"none at all", {From::devices, 1}, std::nullopt, 0, 0},
+        {"hidden by CUDA_VISIBLE_DEVICES=", {From::devices, 1}, 0, 8, 0},
+        {"auto with GPUs", {From::automatic, 1}, 4, 0, 4},
+        {"auto without", {From::automatic, 1}, 0, 8, 6},
+        {"cpu", {From::cpus, 1}, 4, 4, 6},
+    };
+    for (const auto& each : kCases) {
+        const NodeFacts facts{"n1", 6, each.given, each.files};
+        const auto count = worker_count(each.asked, facts);
+        EXPECT_EQ(count ? *count : 0, each.expected) << each.what;
+    }
+    const auto none = worker_count({From::devices, 1}, {"n1", 6, std::nullopt, 0});
+    EXPECT_TRUE(none.error().text().starts_with("--nproc-per-node=gpu: node n1 has no GPU"));
+}
+
+TEST(WorkerCount, sees_the_cpus_of_this_process) {
+    EXPECT_GE(look_at_node("here", std::nullopt).cpus, 1U);
+}
+
+TEST(ErrorFile, is_read_as_torch_writes_it) {
+    const auto recorded = parse_error_file(
+        R"({"message": {"message": "ValueError: boom", "extraInfo": {"py_callstack": "Traceback",)"
+        R"( "timestamp": "1795159681"}}})");
+    ASSERT_TRUE(recorded);
+    EXPECT_EQ(recorded->message, "ValueError: boom");
+    EXPECT_EQ(recorded->traceback, "Traceback");
+    EXPECT_EQ(parse_error_file(R"({"message": "plain", "timestamp": 0})")->message, "plain");
+}
+
+TEST(ErrorFile, that_is_broken_still_tells_what_it_holds) {
+    for (const char* text : {"{\"mess", "[]", "null", "{}", "{\"message\": 3}",
+                             "{\"message\": {\"extraInfo\": 7}}", "\xff\xfe"}) {
+        const auto recorded = parse_error_file(text);
+        ASSERT_TRUE(recorded) << text;
+        EXPECT_TRUE(recorded->message.starts_with("unreadable error file: ")) << text;
+    }
+    EXPECT_FALSE(parse_error_file(" \n"));
+    EXPECT_FALSE(read_error_file("/nonexistent/error.json"));
+    EXPECT_FALSE(read_error_file(""));
+}
+
+class LogFolders : public testing::Test {
+protected:
+    void SetUp() override {
+        std::string pattern = testing::TempDir() + "logs_test_XXXXXX";
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        base_ = pattern;
+        ::setenv("TMPDIR", base_.c_str(), 1);
+    }
+    void TearDown() override {
+        ::unsetenv("TMPDIR");
+        fs::remove_all(base_);
+    }
+    std::size_t entries() const {
+        return static_cast<std::size_t>(
+            std::distance(fs::directory_iterator(base_), fs::directory_iterator()));
+    }
+    std::string base_;
+};
+
+TEST_F(LogFolders, have_torchruns_layout) {
+    auto logs = Logs::open(base_ + "/deep/er", "run/1", false);
+    ASSERT_TRUE(logs) << logs.error().text();
+    const auto folder = logs->folder(2, 1);
+    ASSERT_TRUE(folder);
+    EXPECT_TRUE(folder->starts_with(base_ + "/deep/er/run_1_")) << *folder;
+    EXPECT_TRUE(folder->ends_with("/attempt_2/1"));
+    EXPECT_TRUE(fs::is_directory(*folder));
+}
+
+TEST_F(LogFolders, vanish_if_nobody_asked_for_them) {
+    {
+        auto logs = Logs::open(std::nullopt, "run", false);
+        ASSERT_TRUE(logs);
+        ASSERT_TRUE(logs->folder(0, 0));
+        EXPECT_EQ(entries(), 1U);
+    }
+    EXPECT_EQ(entries(), 0U);
+    { auto kept = Logs::open(std::nullopt, "run", true); }
+    EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(LogFolders, are_none_with_dev_null) {
+    auto logs = Logs::open("/dev/null", "run", false);
+    ASSERT_TRUE(logs);
+    EXPECT_FALSE(logs->has_files());
+    EXPECT_EQ(*logs->folder(0, 0), "");
+}
+
+TEST_F(LogFolders, cannot_be_where_a_file_is) {
+    std::ofstream(base_ + "/file") << "x";
+    const auto logs = Logs::open(base_ + "/file", "run", false);
+    ASSERT_FALSE(logs);
+    EXPECT_EQ(logs.error().text(),
+              "--log-dir: make the folder " + base_ + "/file: not a directory");
+}
+
+}  // namespace
+}  // namespace torchelastic::agent

@@ -1,0 +1,1 @@
+torchelastic_unit_test(rdzv_test LINKS torchelastic::rdzv)

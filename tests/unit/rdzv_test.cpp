@@ -1,0 +1,276 @@
+// Sessions, the door and the dialer over loopback; meeting as Slurm's step says.
+#include <optional>
+
+#include <gtest/gtest.h>
+
+#include "rdzv/dialer.h"
+#include "rdzv/door.h"
+#include "rdzv/slurm.h"
+#include "slurm/ports.h"
+
+namespace torchelastic::rdzv {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr KeepAlive kPatient{seconds(10), 3};
+
+/// A loop that a test cannot hang in.
+struct Guarded {
+    Guarded() {
+        guard.arm(seconds(20), [this] {
+            ADD_FAILURE() << "timed out";
+            loop.stop();
+        });
+    }
+    net::Loop loop;
+    net::Timer guard{loop};
+};
+
+/// A door on loopback, and what came of it.
+struct House : Guarded {
+    explicit House(Credentials credentials, KeepAlive keep_alive = kPatient) {
+        auto listener = net::Listener::open(loop, "127.0.0.1", 0);
+        port = listener->port();
+        door.emplace(
+            loop, std::move(*listener), std::move(credentials), keep_alive,
+            [this](Session session) {
+                inside = std::move(session);
+                loop.stop();
+            },
+            [this](const std::string& line) {
+                complaint = line;
+                loop.stop();
+            });
+    }
+    std::unique_ptr<Dialer> dial(Credentials credentials, Duration limit = seconds(10)) {
+        return std::make_unique<Dialer>(loop, "127.0.0.1", std::vector<std::uint16_t>{port},
+                                        std::move(credentials), kPatient, limit,
+                                        [this](Result<Session> result) {
+                                            outside = std::move(result);
+                                            if (!*outside) loop.stop();
+                                        });
+    }
+
+    std::uint16_t port = 0;
+    std::optional<Door> door;
+    std::optional<Session> inside;
+    std::optional<Result<Session>> outside;
+    std::string complaint;
+};
+
+TEST(Door, lets_in_who_holds_the_token_and_messages_pass_both_ways) {
+    House house({"secret", "7.0.0"});
+    const auto dialer = house.dial({"secret", "7.0.0"});
+    house.loop.run();
+    ASSERT_TRUE(house.inside && house.outside && *house.outside);
+    std::vector<std::string> heard;
+    house.inside->hand_over({.proven = nullptr,
+                             .message =
+                                 [&](const wire::Message& message) {
+                                     EXPECT_TRUE(message == wire::Message(coordinator::Started{7}));
+                                     heard.emplace_back("up");
+                                     house.inside->send(coordinator::Stop{7, "why"});
+                                 },
+                             .closed = [](const std::string& why) { FAIL() << why; }});
+    (*house.outside)
+        ->hand_over({.proven = nullptr,
+                     .message =
+                         [&](const wire::Message& message) {
+                             EXPECT_TRUE(message == wire::Message(coordinator::Stop{7, "why"}));
+                             heard.emplace_back("down");
+                             house.loop.stop();
+                         },
+                     .closed = [](const std::string& why) { FAIL() << why; }});
+    (*house.outside)->send(coordinator::Started{7});
+    house.loop.run();
+    EXPECT_EQ(heard, (std::vector<std::string>{"up", "down"}));
+}
+
+TEST(Door, turns_away_another_token) {
+    House house({"secret", "7.0.0"});
+    const auto dialer = house.dial({"guess", "7.0.0"}, milliseconds(200));
+    house.loop.run();
+    EXPECT_FALSE(house.inside);
+    while (!house.outside)
+        house.loop.run();
+    ASSERT_FALSE(*house.outside);
+    EXPECT_NE(house.outside->error().text().find("the peer does not hold this job's token"),
+              std::string::npos)
+        << house.outside->error().text();
+}
+
+TEST(Door, turns_away_another_run_and_other_protocols) {
+    House house({"secret", "7.0.0"});
+    const auto dialer = house.dial({"secret", "8.0.0"});
+    house.loop.run();
+    EXPECT_NE(house.complaint.find("the peer belongs to run 8.0.0, this is 7.0.0"),
+              std::string::npos)
+        << house.complaint;
+    net::Connector web(house.loop, {"127.0.0.1", house.port}, seconds(5),
+                       [&](Result<net::Connection> result) {
+                           result->send("GET / HTTP/1.0\r\n\r\n");
+                           result->close_when_sent(seconds(5));
+                       });
+    house.loop.run();
+    EXPECT_NE(
+        house.complaint.find("the peer does not speak our protocol: it began with 'GET / HT'"),
+        std::string::npos)
+        << house.complaint;
+}
+
+TEST(Door, closes_who_proves_nothing_in_time) {
+    House house({"secret", "7.0.0"}, {milliseconds(5), 2});
+    std::optional<net::Connection> mute;
+    net::Connector connector(house.loop, {"127.0.0.1", house.port}, seconds(5),
+                             [&](Result<net::Connection> result) { mute = std::move(*result); });
+    house.loop.run();
+    EXPECT_NE(house.complaint.find(": no word for"), std::string::npos) << house.complaint;
+}
+
+TEST(Session, tells_of_a_peer_that_falls_silent) {
+    House house({"secret", "7.0.0"}, {milliseconds(5), 2});  // the other side pings every 10 s
+    const auto dialer = house.dial({"secret", "7.0.0"});
+    house.loop.run();
+    ASSERT_TRUE(house.inside);
+    std::string why;
+    house.inside->hand_over(
+        {.proven = nullptr, .message = nullptr, .closed = [&](const std::string& reason) {
+             why = reason;
+             house.loop.stop();
+         }});
+    house.loop.run();
+    EXPECT_EQ(why, "no word for 0.01 s");
+}
+
+TEST(Session, tells_of_a_peer_that_is_gone) {
+    House house({"secret", "7.0.0"});
+    const auto dialer = house.dial({"secret", "7.0.0"});
+    house.loop.run();
+    ASSERT_TRUE(house.inside);
+    std::string why;
+    house.inside->hand_over(
+        {.proven = nullptr, .message = nullptr, .closed = [&](const std::string& reason) {
+             why = reason;
+             house.loop.stop();
+         }});
+    house.outside.reset();
+    house.loop.run();
+    EXPECT_EQ(why, "closed by peer");
+}
+
+TEST(Dialer, finds_a_coordinator_that_starts_later_behind_a_stranger) {
+    Guarded guarded;
+    auto stranger = net::Listener::open(guarded.loop, "127.0.0.1", 0);
+    auto late = net::ReservedPort::open();
+    ASSERT_TRUE(stranger && late);
+    std::optional<net::Connection> visitor;
+    stranger->start([&](net::Connection connection) {
+        visitor = std::move(connection);
+        visitor->send("220 mail ready\r\n");
+        visitor->start({});
+    });
+    std::optional<Door> door;
+    net::Timer later(guarded.loop);
+    later.arm(milliseconds(20), [&] {
+        auto listener = net::Listener::open(guarded.loop, "", late->port());
+        ASSERT_TRUE(listener) << listener.error().text();
+        door.emplace(
+            guarded.loop, std::move(*listener), Credentials{"secret", "7.0.0"}, kPatient,
+            [](const Session&) {}, [](const std::string&) {});
+    });
+    bool found = false;
+    Dialer dialer(guarded.loop, "127.0.0.1", {stranger->port(), late->port()}, {"secret", "7.0.0"},
+                  kPatient, seconds(10), [&](Result<Session> result) {
+                      found = result.has_value();
+                      guarded.loop.stop();
+                  });
+    guarded.loop.run();
+    EXPECT_TRUE(found);
+}
+
+slurm::Allocation step(std::size_t index) {
+    slurm::Allocation allocation;
+    allocation.run_id = "7.0.0";
+    allocation.nodes = {"a", "b"};
+    allocation.index = index;
+    allocation.node = allocation.nodes[index];
+    allocation.address = "127.0.0.1";
+    allocation.token = "secret";
+    return allocation;
+}
+
+TEST(Slurm, brings_the_nodes_of_a_step_together) {
+    Guarded guarded;
+    const auto first = slurm_rendezvous(guarded.loop, step(0), {});
+    const auto second = slurm_rendezvous(guarded.loop, step(1), {});
+    std::optional<Door> door;
+    std::optional<Meeting> host;
+    std::optional<Meeting> guest;
+    second->meet([&](Result<Meeting> meeting) {
+        ASSERT_TRUE(meeting) << meeting.error().text();
+        guest = std::move(*meeting);
+        guarded.loop.stop();
+    });
+    first->meet([&](Result<Meeting> meeting) {
+        ASSERT_TRUE(meeting) << meeting.error().text();
+        host = std::move(*meeting);
+        door.emplace(
+            guarded.loop, std::move(*std::get<Host>(host->place).listener), host->credentials,
+            kPatient, [](const Session&) {}, [](const std::string&) {});
+    });
+    guarded.loop.run();
+    ASSERT_TRUE(host && guest);
+    EXPECT_EQ(guest->id, "b");
+    EXPECT_EQ(guest->order, 1);
+    EXPECT_EQ(guest->address, "127.0.0.1");
+    EXPECT_EQ(host->expected, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(Slurm, will_not_meet_without_a_token) {
+    Guarded guarded;
+    auto allocation = step(1);
+    allocation.token.clear();
+    std::string why;
+    const auto rendezvous = slurm_rendezvous(guarded.loop, allocation, {});
+    rendezvous->meet([&](Result<Meeting> meeting) { why = meeting.error().text(); });
+    EXPECT_TRUE(why.starts_with("the step has no token")) << why;
+}
+
+TEST(Slurm, says_which_node_did_not_answer) {
+    Guarded guarded;
+    auto allocation = step(1);
+    allocation.run_id = "nobody.listens.0";
+    std::string why;
+    const auto rendezvous =
+        slurm_rendezvous(guarded.loop, allocation, {.join_timeout = milliseconds(50)});
+    rendezvous->meet([&](Result<Meeting> meeting) {
+        why = meeting.error().text();
+        guarded.loop.stop();
+    });
+    guarded.loop.run();
+    EXPECT_TRUE(why.starts_with(
+        "meet the agent of node a: no coordinator at 127.0.0.1 within 0.05 s (join_timeout)"))
+        << why;
+    EXPECT_NE(why.find("connection refused"), std::string::npos) << why;
+}
+
+TEST(Slurm, takes_the_next_port_if_the_first_is_taken) {
+    Guarded guarded;
+    std::vector<net::Listener> taken;
+    for (const std::uint16_t port : slurm::port_sequence("7.0.0", 3)) {
+        auto listener = net::Listener::open(guarded.loop, "", port);
+        if (listener) taken.push_back(std::move(*listener));
+    }
+    const auto rendezvous = slurm_rendezvous(guarded.loop, step(0), {});
+    bool listening = false;
+    rendezvous->meet([&](Result<Meeting> meeting) {
+        ASSERT_TRUE(meeting) << meeting.error().text();
+        listening = std::get<Host>(meeting->place).listener.has_value();
+    });
+    EXPECT_TRUE(listening);
+}
+
+}  // namespace
+}  // namespace torchelastic::rdzv
