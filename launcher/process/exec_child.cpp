@@ -29,6 +29,7 @@ constexpr long kCloseRange = SYS_close_range;
 constexpr long kCloseRange = 436;
 #endif
 constexpr unsigned kCloseOnExec = 1U << 2;  // CLOSE_RANGE_CLOEXEC
+constexpr int kOutput = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
 
 [[noreturn]] void fail(const ExecPlan& plan, Step step, int candidate = 0) {
     const Failure failure{step, errno, candidate};
@@ -97,7 +98,6 @@ const char* name_of(Step step) {
 }
 
 [[noreturn]] void exec_child(const ExecPlan& plan) {
-    constexpr int kOutput = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
     tie_to_parent(plan);
     if (::setsid() < 0) fail(plan, Step::session);
     open_as(plan, Step::in, plan.in, O_RDONLY, 0);

@@ -26,7 +26,7 @@ inline int number_of(const char* name) {
 /// directory cannot be read. Async-signal-safe if `visit` is.
 template <class Visit>
 bool each_numbered(int directory, Visit visit) {
-    constexpr std::size_t kNameAt = 19;  // of linux_dirent64: inode, offset, length, type, name
+    constexpr std::size_t name_at = 19;  // of linux_dirent64: inode, offset, length, type, name
     alignas(8) char buffer[8192];
     for (;;) {
         const long got = ::syscall(SYS_getdents64, directory, buffer, sizeof buffer);
@@ -35,7 +35,7 @@ bool each_numbered(int directory, Visit visit) {
         for (long at = 0; at < got;) {
             std::uint16_t length = 0;
             std::memcpy(&length, buffer + at + 16, sizeof length);
-            const char* name = buffer + at + kNameAt;
+            const char* name = buffer + at + name_at;
             if (const int number = number_of(name); number >= 0 && *name != '\0') visit(number);
             at += length;
         }

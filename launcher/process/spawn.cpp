@@ -30,7 +30,9 @@ std::vector<std::string> candidates_for(const Command& command) {
     if (name.empty() || name.find('/') != std::string::npos) return {name};
     std::vector<std::string> candidates;
     for (const std::string& directory : split(path_of(command.environment), ':')) {
-        candidates.push_back(directory.empty() ? name : directory + "/" + name);
+        std::string& candidate = candidates.emplace_back(directory);
+        if (!directory.empty()) candidate += '/';
+        candidate += name;
     }
     return candidates;
 }

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <random>
+#include <utility>
 
 #include <gtest/gtest.h>
 
