@@ -2,6 +2,7 @@
 #include "spank/node.h"
 
 #include <netdb.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -123,6 +124,10 @@ bool serves(spank_t spank) {
     std::uint32_t step = kFirstSpecialStep;
     return spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS &&
            step < kFirstSpecialStep && is_elastic(spank);
+}
+
+void adopt_orphans() {
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
 void hand_on_address(spank_t spank) {

@@ -9,6 +9,11 @@ namespace torchelastic::door {
 /// script of an elastic job, in which the options are in force as well.
 bool serves(spank_t spank);
 
+/// Makes slurmstepd the parent of what loses its own: should keeper and agent be killed at once,
+/// what their workers hid (daemons, sessions of their own) stays below the step, where Slurm finds
+/// and kills it. Without, it holds the step's output open, and srun waits for ever.
+void adopt_orphans();
+
 /// user_init, once per node and in slurmstepd itself: what needs name resolution.
 void hand_on_address(spank_t spank);
 

@@ -51,7 +51,9 @@ int slurm_spank_local_user_init(spank_t spank, int, char**) {
 }
 
 int slurm_spank_user_init(spank_t spank, int, char**) {
-    if (door::serves(spank)) door::hand_on_address(spank);
+    if (!door::serves(spank)) return 0;
+    door::adopt_orphans();
+    door::hand_on_address(spank);
     return 0;
 }
 

@@ -150,9 +150,11 @@ void Lifecycle::leave_stopping(const Event& event) {
     tell(Leaving{signal_});
 }
 
-/// Whoever asks twice does not want to wait.
-void Lifecycle::insist(const Event&) {
-    actions_.emplace_back(StopWorkers{SIGKILL});
+/// Whoever asks twice does not want to wait. The first signal may come late: Slurm sends it to all
+/// nodes, and the verdict that another node brought about can be faster.
+void Lifecycle::insist(const Event& event) {
+    if (signal_ != 0) actions_.emplace_back(StopWorkers{SIGKILL});
+    signal_ = std::get<Signalled>(event).signal;
 }
 
 void Lifecycle::lose_idle(const Event& event) {

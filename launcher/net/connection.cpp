@@ -23,6 +23,7 @@ namespace {
 using asio::ip::tcp;
 
 constexpr std::size_t kScratch = 64 * 1024;
+constexpr std::size_t kTakenLimit = 1024 * 1024;
 
 Endpoint endpoint_of(const tcp::endpoint& endpoint) {
     return {plain_address(endpoint.address().to_string()), endpoint.port()};
@@ -102,6 +103,10 @@ void Connection::State::flush() {
         taken = 0;
         if (closing) shut();
         return;
+    }
+    if (taken > kTakenLimit) {
+        out.erase(0, taken);
+        taken = 0;
     }
     if (!awaiting_room) await_room();
 }

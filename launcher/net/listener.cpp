@@ -7,6 +7,7 @@
 
 #include <asio/ip/tcp.hpp>
 #include <asio/ip/v6_only.hpp>
+#include <asio/steady_timer.hpp>
 
 #include "net/state.h"
 
@@ -15,7 +16,7 @@ namespace torchelastic::net {
 using asio::ip::tcp;
 
 struct Listener::State : std::enable_shared_from_this<Listener::State> {
-    explicit State(Loop& on) : loop(on), acceptor(on.state().context) {}
+    explicit State(Loop& on) : loop(on), acceptor(on.state().context), pause(on.state().context) {}
 
     asio::error_code listen(const tcp::endpoint& endpoint) {
         asio::error_code error;
@@ -44,6 +45,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
 
     Loop& loop;
     tcp::acceptor acceptor;
+    asio::steady_timer pause;
     std::function<void(Connection)> accepted;
 };
 
