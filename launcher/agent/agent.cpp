@@ -223,6 +223,7 @@ Result<process::Worker> Agent::prepare_worker(const Assignment& assignment, int 
     worker.command.environment =
         worker_environment(setup_.environment, setup_.setting, assignment, local_rank,
                            made->empty() ? "" : *made + "/error.json");
+    worker.command.open_files = setup_.open_files;
     // Several nodes have one stdin between them, which Slurm copies to each: nobody's to read.
     if (!alone()) worker.stdio.in = process::Stdio::In::null;
     worker.stdio.out = stream(to.out, *made + "/stdout.log");

@@ -26,7 +26,8 @@ struct Setup {
     options::Options options;
     Environment environment;
     WorkerSetting setting;
-    coordinator::Plan plan;  ///< used by the agent that coordinates
+    std::optional<rlimit> open_files;  ///< the workers' RLIMIT_NOFILE
+    coordinator::Plan plan;            ///< used by the agent that coordinates
     rdzv::KeepAlive keep_alive;
     rdzv::Meeting meeting;
 };

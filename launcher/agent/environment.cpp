@@ -5,6 +5,8 @@
 #include <array>
 #include <string_view>
 
+#include <fmt/format.h>
+
 namespace torchelastic::agent {
 
 namespace {

@@ -109,13 +109,15 @@ rdzv::Settings settings(const options::Options& options) {
     return settings;
 }
 
-/// Workers' stores need a descriptor for each rank of the job.
-void raise_descriptor_limit() {
+/// The workers' store needs a descriptor for each rank of the job. Returns what the limit was: the
+/// workers', who did not ask for more.
+std::optional<rlimit> raise_descriptor_limit() {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        ::setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::nullopt;
+    const rlimit before = limit;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    return before;
 }
 
 /// One run of one agent: owns the loop and all that lives on it.
@@ -157,10 +159,9 @@ private:
                                     look_at_node(place_.node, slurm::count_gpus(environment_)));
         if (!workers) return failure(std::move(workers).error());
         workers_ = *workers;
-        raise_descriptor_limit();
+        open_files_ = raise_descriptor_limit();
         if (!place_.allocation) return take_part(meet_nobody(place_, options_));
         rendezvous_ = rdzv::slurm_rendezvous(loop_, *place_.allocation, settings(options_));
-        Result<void> result;
         rendezvous_->meet([this](Result<rdzv::Meeting> meeting) {
             auto begun = meeting ? take_part(std::move(*meeting)) : failure(meeting.error());
             if (begun) return;
@@ -174,6 +175,7 @@ private:
         Setup setup{.options = options_, .environment = environment_};
         setup.setting.workers = workers_;
         setup.setting.role = options_.role;
+        setup.open_files = open_files_;
         const bool several = meeting.expected.size() > 1;
         if (several) setup.setting.gloo_interface = gloo_interface(meeting.address);
         setup.keep_alive = settings(options_).keep_alive;
@@ -228,6 +230,7 @@ private:
     process::Echo echo_;
     Place place_;
     int workers_ = 1;
+    std::optional<rlimit> open_files_;
     std::unique_ptr<rdzv::Rendezvous> rendezvous_;
     std::optional<Agent> agent_;
     int code_ = 1;

@@ -5,7 +5,7 @@
 
 namespace torchelastic {
 
-/// "SIGTERM"; "signal 77" for a number that has no name.
+/// "SIGTERM", "SIGRTMIN+3"; "signal 77" for a number without a name.
 std::string signal_name(int signal);
 
 }  // namespace torchelastic

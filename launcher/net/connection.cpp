@@ -22,8 +22,8 @@ namespace {
 
 using asio::ip::tcp;
 
-constexpr std::size_t kScratch = 64 * 1024;
-constexpr std::size_t kTakenLimit = 1024 * 1024;
+constexpr std::size_t kScratch = 64UL * 1024;
+constexpr std::size_t kTakenLimit = 1024UL * 1024;
 
 Endpoint endpoint_of(const tcp::endpoint& endpoint) {
     return {plain_address(endpoint.address().to_string()), endpoint.port()};

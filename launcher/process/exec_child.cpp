@@ -17,8 +17,15 @@ namespace torchelastic::process {
 namespace {
 
 constexpr const char* kStepNames[] = {
-    "start a session",  "tie it to this process", "reset its signals",           "open stdin",
-    "open stdout file", "open stderr file",       "close inherited descriptors", "exec",
+    "start a session",
+    "tie it to this process",
+    "reset its signals",
+    "open stdin",
+    "open stdout file",
+    "open stderr file",
+    "close inherited descriptors",
+    "limit its open files",
+    "exec",
 };
 static_assert(std::size(kStepNames) == kSteps);
 static_assert(static_cast<std::size_t>(Step::exec) + 1 == kSteps);
@@ -74,6 +81,11 @@ void close_inherited(const ExecPlan& plan) {
     if (!all) fail(plan, Step::descriptors);
 }
 
+void limit_files(const ExecPlan& plan) {
+    if (plan.open_files == nullptr) return;
+    if (::setrlimit(RLIMIT_NOFILE, plan.open_files) != 0) fail(plan, Step::limits);
+}
+
 [[noreturn]] void exec_first(const ExecPlan& plan) {
     int denied = -1;
     for (int i = 0; plan.candidates[i] != nullptr; ++i) {
@@ -104,6 +116,7 @@ const char* name_of(Step step) {
     open_as(plan, Step::out, plan.out, kOutput, 1);
     open_as(plan, Step::err, plan.err, kOutput, 2);
     close_inherited(plan);
+    limit_files(plan);
     reset_signals(plan);
     exec_first(plan);
 }

@@ -2,14 +2,15 @@
 // nothing but async-signal-safe functions, since other threads' locks were copied as they stood.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstddef>
 
 namespace torchelastic::process {
 
-enum class Step { session, bond, signals, in, out, err, descriptors, exec };
-inline constexpr std::size_t kSteps = 8;
+enum class Step { session, bond, signals, in, out, err, descriptors, limits, exec };
+inline constexpr std::size_t kSteps = 9;
 
 /// As in "start train.py: <step> <object>: <errno>".
 const char* name_of(Step step);
@@ -25,7 +26,8 @@ struct ExecPlan {
     char* const* argv = nullptr;
     char** shell_argv = nullptr;  ///< {"/bin/sh", <candidate>, argv[1]...}: a script without "#!"
     char* const* environment = nullptr;
-    bool use_close_range = true;  ///< false: as on kernels before 5.11
+    const rlimit* open_files = nullptr;  ///< RLIMIT_NOFILE, or nullptr: inherited
+    bool use_close_range = true;         ///< false: as on kernels before 5.11
 };
 
 /// What the child reports when it could not become the program.

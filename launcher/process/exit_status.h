@@ -2,9 +2,7 @@
 #pragma once
 
 #include <csignal>
-#include <optional>
 #include <string>
-#include <string_view>
 
 namespace torchelastic::process {
 
@@ -47,11 +45,5 @@ private:
     int signal_;
     bool dumped_core_;
 };
-
-/// "SIGTERM", "SIGRTMIN+3"; "signal 77" for a number without a name.
-std::string signal_name(int signal);
-
-/// The number of "SIGTERM", "TERM", "term", "15", "SIGRTMIN+3"; nothing if there is no such signal.
-std::optional<int> signal_number(std::string_view name);
 
 }  // namespace torchelastic::process

@@ -155,6 +155,7 @@ Result<Starting> fork_for(const Command& command, const Stdio& stdio) {
     plan.argv = argv.data();
     plan.shell_argv = shell_argv.data();
     plan.environment = environment.data();
+    plan.open_files = command.open_files ? &*command.open_files : nullptr;
 
     pid_t pid = -1;
     {

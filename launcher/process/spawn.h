@@ -1,8 +1,10 @@
 // Starting one program in a session of its own, bound to the life of this process.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +19,9 @@ struct Command {
     /// argv[0] is looked up in the PATH of `environment`, as execvpe(3) does, if it has no slash.
     std::vector<std::string> argv;
     std::vector<std::string> environment;  ///< "NAME=value"
+    /// RLIMIT_NOFILE; ours if there is none. An agent that raises its own must not hand that on: a
+    /// program may still use select(2), or close all descriptors that it could have.
+    std::optional<rlimit> open_files;
 };
 
 /// Where one output stream of the program goes.

@@ -3,10 +3,6 @@
 
 #include <optional>
 #include <set>
-#include <string_view>
-#include <vector>
-
-#include "base/result.h"
 
 namespace torchelastic::process {
 
@@ -17,13 +13,6 @@ struct StreamSet {
 
     bool operator==(const StreamSet&) const = default;
 };
-
-/// "3" or "0:3,12:1" for local ranks 0 to n-1; ranks that the map does not name have none, ranks
-/// beyond n-1 are passed over. Ranks of several digits are ours, torchrun takes one.
-Result<std::vector<StreamSet>> parse_std_map(std::string_view text, int n);
-
-/// "0,2,5"; nothing for "": no filter.
-Result<std::optional<std::set<int>>> parse_ranks_filter(std::string_view text);
 
 /// One stream of one worker.
 struct Route {

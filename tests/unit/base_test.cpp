@@ -1,8 +1,11 @@
 // Text, endpoints and errors.
+#include <csignal>
+
 #include <gtest/gtest.h>
 
 #include "base/endpoint.h"
 #include "base/result.h"
+#include "base/signal_name.h"
 #include "base/text.h"
 
 namespace torchelastic {
@@ -35,6 +38,15 @@ TEST(Text, makes_hostile_bytes_printable) {
     EXPECT_EQ(printable("caf\xc3\xa9\n\x1b[2J\xff"), "caf\xc3\xa9\\x0a\\x1b[2J\\xff");
     EXPECT_EQ(printable("\xc0\xaf\xed\xa0\x80"), "\\xc0\\xaf\\xed\\xa0\\x80");
     EXPECT_EQ(printable("abcdef", 3), "abc...");
+}
+
+TEST(SignalName, is_the_one_people_know) {
+    EXPECT_EQ(signal_name(SIGTERM), "SIGTERM");
+    EXPECT_EQ(signal_name(SIGABRT), "SIGABRT");
+    EXPECT_EQ(signal_name(SIGRTMIN + 2), "SIGRTMIN+2");
+    EXPECT_EQ(signal_name(SIGRTMAX), "SIGRTMAX");
+    EXPECT_EQ(signal_name(0), "signal 0");
+    EXPECT_EQ(signal_name(1000), "signal 1000");
 }
 
 TEST(Endpoint, is_read_as_torchrun_reads_it) {

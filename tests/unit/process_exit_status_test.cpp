@@ -51,28 +51,5 @@ TEST(ExitStatus, reads_what_wait_and_waitid_say) {
     }
 }
 
-TEST(SignalNames, go_both_ways) {
-    for (int signal = 1; signal <= SIGRTMAX; ++signal) {
-        const std::string name = signal_name(signal);
-        if (name.starts_with("SIG")) {
-            EXPECT_EQ(signal_number(name), signal) << name;
-        }
-    }
-    EXPECT_EQ(signal_name(SIGABRT), "SIGABRT");
-    EXPECT_EQ(signal_name(1000), "signal 1000");
-}
-
-TEST(SignalNames, are_taken_as_people_write_them) {
-    EXPECT_EQ(signal_number("term"), SIGTERM);
-    EXPECT_EQ(signal_number(" SIGUSR1 "), SIGUSR1);
-    EXPECT_EQ(signal_number("15"), SIGTERM);
-    EXPECT_EQ(signal_number("CLD"), SIGCHLD);
-    EXPECT_EQ(signal_number("RTMIN+2"), SIGRTMIN + 2);
-    EXPECT_EQ(signal_number("SIGRTMAX-1"), SIGRTMAX - 1);
-    for (const char* wrong : {"", "BOGUS", "0", "-9", "999", "SIGRTMIN+99", "SIGRTMINX", "9 9"}) {
-        EXPECT_EQ(signal_number(wrong), std::nullopt) << wrong;
-    }
-}
-
 }  // namespace
 }  // namespace torchelastic::process

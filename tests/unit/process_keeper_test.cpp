@@ -1,5 +1,6 @@
 #include <pty.h>
 
+#include "base/signal_name.h"
 #include "process/exit_status.h"
 #include "process/group.h"
 #include "process/keeper.h"

@@ -57,6 +57,15 @@ TEST(Spawn, resets_signals) {
     EXPECT_EQ(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 }
 
+TEST(Spawn, gives_the_program_the_limit_of_open_files_that_it_is_told) {
+    Command command = shell("ulimit -n");
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 123;
+    command.open_files = limit;
+    EXPECT_EQ(output_of(command), "123\n");
+}
+
 TEST(Spawn, lets_no_descriptor_of_ours_through) {
     const Fd open(::open("/dev/null", O_RDONLY));  // without CLOEXEC
     const Fd high(::fcntl(open.get(), F_DUPFD, 200));

@@ -11,49 +11,6 @@ constexpr StreamSet kOut{true, false};
 constexpr StreamSet kErr{false, true};
 constexpr StreamSet kBoth{true, true};
 
-TEST(StdMap, takes_one_digit_for_all) {
-    EXPECT_EQ(parse_std_map("0", 2), std::vector<StreamSet>(2, kNone));
-    EXPECT_EQ(parse_std_map("1", 2), std::vector<StreamSet>(2, kOut));
-    EXPECT_EQ(parse_std_map("2", 1), std::vector<StreamSet>(1, kErr));
-    EXPECT_EQ(parse_std_map("3", 3), std::vector<StreamSet>(3, kBoth));
-    EXPECT_EQ(parse_std_map("3", 0), std::vector<StreamSet>());
-}
-
-TEST(StdMap, takes_a_map_and_gives_the_rest_nothing) {
-    EXPECT_EQ(parse_std_map("0:3,1:1", 3), (std::vector<StreamSet>{kBoth, kOut, kNone}));
-    EXPECT_EQ(parse_std_map("1:2", 2), (std::vector<StreamSet>{kNone, kErr}));
-}
-
-TEST(StdMap, knows_ranks_of_several_digits) {
-    const auto sets = parse_std_map("11:3,127:1", 128);
-    ASSERT_TRUE(sets);
-    EXPECT_EQ((*sets)[11], kBoth);
-    EXPECT_EQ((*sets)[127], kOut);
-    EXPECT_EQ((*sets)[1], kNone);
-}
-
-TEST(StdMap, passes_over_ranks_that_this_node_has_not) {
-    EXPECT_EQ(parse_std_map("9:3,0:1", 1), std::vector<StreamSet>(1, kOut));
-}
-
-TEST(StdMap, refuses_the_rest_in_words) {
-    for (const char* wrong : {"", "4", "11", "0:1,", "0:1,1", "1,0:1", "0:4", ":1", "0:", "-1:1",
-                              "a:1", "0:1;1:1", "0:1:1", "99999999999:1"}) {
-        EXPECT_FALSE(parse_std_map(wrong, 2)) << wrong;
-    }
-    EXPECT_EQ(parse_std_map("0:9", 2).error().text(),
-              "streams \"0:9\": expected 0 (none), 1 (stdout), 2 (stderr), 3 (both), or a map such "
-              "as 0:3,1:1");
-}
-
-TEST(RanksFilter, is_a_list_of_numbers) {
-    EXPECT_EQ(*parse_ranks_filter(""), std::nullopt);
-    EXPECT_EQ(*parse_ranks_filter("0, 2,11"), (std::set<int>{0, 2, 11}));
-    for (const char* wrong : {"a", "0,", ",", "1.5", "-1"}) {
-        EXPECT_FALSE(parse_ranks_filter(wrong)) << wrong;
-    }
-}
-
 struct Case {
     const char* name;
     StreamSet redirect;
