@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Ctrl-C, scancel and SIGTERM end a job wherever it stands, also one whose workers do not listen,
+and leave no process on any node."""
+
+import signal
+
+import harness
+from harness import check, equal
+
+# Says that it was told, with no child that the signal might hit, too; goes at once.
+OBEDIENT = """
+    #!/bin/sh
+    trap ': >"$1/told.$RANK"; exit 0' TERM INT
+    : >"$1/runs.$RANK"
+    while :; do sleep 1; done
+"""
+
+# Goes only by SIGKILL, and hides a child.
+DEAF = """
+    #!/bin/sh
+    trap '' TERM INT HUP QUIT
+    setsid sleep 1000 &
+    : >"$1/runs.$RANK"
+    while :; do sleep 1; done
+"""
+LINE = ["srun", "-N4", "--torchelastic", "--nproc-per-node=2", "--max-restarts=2", "--no-python"]
+
+
+class Case:
+    """A job that runs, to be ended in some way."""
+
+    def __init__(self, cluster, worker):
+        self.cluster = cluster
+        self.folder = cluster.folder("marks")
+        self.job = cluster.start(*LINE, worker, self.folder)
+
+    def marks(self, name):
+        return list(self.folder.glob(name + ".*"))
+
+    def await_workers(self):
+        self.job.wait_until(lambda: len(self.marks("runs")) == 8, 60, "all workers run")
+        return self
+
+    def press_ctrl_c(self):
+        """srun asks for a second one within a second."""
+        self.job.signal(signal.SIGINT)
+        self.job.wait_until(lambda: "one more within 1 sec" in self.job.output(), 20,
+                            "srun asks for a second one")
+        self.job.signal(signal.SIGINT)
+
+    def scancel(self, *options):
+        done = self.cluster.run("scancel", *options, "--user=trainer")
+        equal(done.code, 0, "scancel", done.output)
+
+    def expect_end(self, code=None):
+        outcome = self.job.wait(60)
+        check(outcome.code != 0, "the exit code tells of it", outcome.output)
+        if code:
+            equal(outcome.code, code, "exit code", outcome.output)
+        self.cluster.expect_nothing_left(outcome.output, 20)
+        harness.wait_until(lambda: not self.cluster.run("squeue", "--noheader").output.strip(), 30,
+                           "the job is gone", lambda: outcome.output)
+        return outcome
+
+    def expect_all_told(self, outcome):
+        """Every worker had the time to tidy up."""
+        equal(len(self.marks("told")), 8, "workers that were told", outcome.output)
+        check("told to end by SIGTERM" in outcome.output, "somebody says why", outcome.output)
+
+
+def ctrl_c(cluster):
+    case = Case(cluster, "./obedient.sh").await_workers()
+    case.press_ctrl_c()
+    case.expect_end()
+
+
+def ctrl_c_with_deaf_workers(cluster):
+    case = Case(cluster, "./deaf.sh").await_workers()
+    case.press_ctrl_c()
+    case.expect_end()
+
+
+def sigterm_to_srun(cluster):
+    case = Case(cluster, "./obedient.sh").await_workers()
+    case.job.signal(signal.SIGTERM)
+    case.expect_end()
+
+
+def scancel(cluster):
+    case = Case(cluster, "./obedient.sh").await_workers()
+    case.scancel()
+    case.expect_all_told(case.expect_end(143))
+
+
+def scancel_by_signal(cluster):
+    case = Case(cluster, "./obedient.sh").await_workers()
+    case.scancel("--signal=TERM")
+    case.expect_all_told(case.expect_end(143))
+
+
+def scancel_with_deaf_workers(cluster):
+    case = Case(cluster, "./deaf.sh").await_workers()
+    case.scancel()
+    case.expect_end()
+
+
+def scancel_while_it_starts(cluster):
+    case = Case(cluster, "./obedient.sh")
+    case.job.wait_until(lambda: cluster.of_jobs("n4"), 60, "something runs on n4")
+    case.scancel()
+    case.expect_end()
+
+
+def test():
+    with harness.Cluster() as cluster:
+        cluster.script("obedient.sh", OBEDIENT)
+        cluster.script("deaf.sh", DEAF)
+        for case in (ctrl_c, ctrl_c_with_deaf_workers, sigterm_to_srun, scancel, scancel_by_signal,
+                     scancel_with_deaf_workers, scancel_while_it_starts):
+            harness.step(case.__name__.replace("_", " "))
+            case(cluster)
+
+
+harness.main(__doc__, test)
