@@ -62,6 +62,11 @@ format() {
     git ls-files '*.h' '*.cpp' | xargs clang-format --dry-run --Werror
 }
 
+tidy() {
+    git ls-files 'launcher/*.cpp' 'spank/*.cpp' 'pmix_rdzv/*.cpp' |
+        xargs -P 2 -n 4 clang-tidy -p build --quiet
+}
+
 scripts() {
     git ls-files | xargs grep -lE '^#!/bin/(ba)?sh' | xargs shellcheck --severity=warning
 }
@@ -73,6 +78,7 @@ if stage "build" build release; then
     stage "tests" run_tests build || true
 fi
 if [[ -z $quick ]]; then
+    stage "clang-tidy" tidy || true
     if stage "build, ASan and UBSan" build asan; then
         stage "tests, ASan and UBSan" run_tests build-asan || true
     fi

@@ -74,7 +74,7 @@ std::vector<std::string> worker_environment(const Environment& base, const Worke
     std::vector<std::string> flat;
     flat.reserve(out.size());
     for (const auto& [name, value] : out)
-        flat.push_back(name + "=" + value);
+        flat.push_back(fmt::format("{}={}", name, value));
     return flat;
 }
 

@@ -154,6 +154,7 @@ private:
         }
         if (matches.size() > 1) {
             std::vector<std::string> names;
+            names.reserve(matches.size());
             for (const Match& match : matches)
                 names.push_back(match.spelling->text);
             return error(fmt::format("ambiguous option: {} could match {}",

@@ -28,8 +28,8 @@ int keeper_died_signal() {
 }
 
 void end_without_keeper(int) {
-    constexpr char text[] = "torchelastic: the keeper process was killed; ending all workers\n";
-    [[maybe_unused]] const auto written = ::write(2, text, sizeof text - 1);
+    constexpr char kWords[] = "torchelastic: the keeper process was killed; ending all workers\n";
+    [[maybe_unused]] const auto written = ::write(2, kWords, sizeof kWords - 1);
     end_tree(kAgentLimit);
     ::_exit(128 + SIGKILL);
 }

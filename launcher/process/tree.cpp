@@ -118,8 +118,8 @@ std::optional<Stat> parse_stat(std::string_view text) {
         !read_number(next_field(text), stat.session)) {
         return std::nullopt;
     }
-    constexpr int between = 15;  // fields 7 to 21 of proc(5)
-    for (int i = 0; i < between; ++i) {
+    constexpr int kBetween = 15;  // fields 7 to 21 of proc(5)
+    for (int i = 0; i < kBetween; ++i) {
         next_field(text);
     }
     if (!read_number(next_field(text), stat.start_time)) return std::nullopt;

@@ -16,7 +16,7 @@ namespace {
 using coordinator::WorkerFailure;
 
 constexpr std::size_t kWidest = 60;
-constexpr std::size_t kTextLimit = 64 * 1024;
+constexpr std::size_t kTextLimit = 64UL * 1024;
 
 std::string local_time(std::int64_t time_us) {
     constexpr std::int64_t kMicro = 1000000;

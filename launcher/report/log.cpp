@@ -24,7 +24,7 @@ spdlog::level::level_enum threshold(const std::string& name) {
 
 /// Text from workers and peers may hold anything; every line of ours stays one line each.
 std::string shown(const std::string& text) {
-    return printable(text, 16 * 1024);
+    return printable(text, 16UL * 1024);
 }
 
 }  // namespace
