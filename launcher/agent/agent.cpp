@@ -149,27 +149,35 @@ void Agent::tell(const Up& message) {
 void Agent::announce() {
     store_.reset();
     reserved_.reset();
-    const auto libuv = setup_.environment.find("USE_LIBUV");
-    const bool by_rank0 = setup_.options.worker_store == options::WorkerStore::rank0 ||
-                          (setup_.options.worker_store == options::WorkerStore::automatic &&
-                           libuv != setup_.environment.end() && libuv->second == "0");
-    if (by_rank0) {
+    if (store_by_rank0()) {
         auto port = net::ReservedPort::open();
-        if (port) {
-            reserved_ = std::move(*port);
-            return tell(Ready{reserved_->port(), false});
-        }
-        log_.error(port.error().text());
-    } else {
-        auto server = store::Server::open(loop_, alone() ? setup_.meeting.address : "", 0,
-                                          [this](const std::string& line) { log_.warning(line); });
-        if (server) {
-            store_ = std::move(*server);
-            return tell(Ready{store_->port(), true});
-        }
-        log_.error(std::move(server).error().because("open the workers' store").text());
+        if (!port) return handle(CannotAnnounce{port.error().text()});
+        reserved_ = std::move(*port);
+        return tell(Ready{reserved_->port(), false});
     }
-    handle(LinkLost{"this node cannot open a port for the workers' store"});
+    auto server = store::Server::open(loop_, alone() ? setup_.meeting.address : "", 0,
+                                      [this](const std::string& line) { log_.warning(line); });
+    if (!server) {
+        return handle(
+            CannotAnnounce{std::move(server).error().because("open the workers' store").text()});
+    }
+    store_ = std::move(*server);
+    tell(Ready{store_->port(), true});
+}
+
+/// torch without libuv refuses even to be a client of a store that it does not host itself.
+bool Agent::store_by_rank0() const {
+    const auto libuv = setup_.environment.find("USE_LIBUV");
+    const bool cannot = libuv != setup_.environment.end() && libuv->second == "0";
+    switch (setup_.options.worker_store) {
+        case options::WorkerStore::agent:
+            return false;
+        case options::WorkerStore::rank0:
+            return true;
+        case options::WorkerStore::automatic:
+            break;
+    }
+    return cannot;
 }
 
 void Agent::start_workers(const Assignment& assignment) {

@@ -30,6 +30,7 @@ struct Setup {
     coordinator::Plan plan;            ///< used by the agent that coordinates
     rdzv::KeepAlive keep_alive;
     rdzv::Meeting meeting;
+    std::optional<std::string> trouble;  ///< why this node cannot take part, in the end
 };
 
 /// One agent from its first hello to its last word.
@@ -53,6 +54,7 @@ private:
     void perform(const Action& action);
     void tell(const coordinator::Up& message);
     void announce();
+    bool store_by_rank0() const;
     void start_workers(const coordinator::Assignment& assignment);
     Result<std::vector<process::Worker>> prepare(const coordinator::Assignment& assignment);
     Result<process::Worker> prepare_worker(const coordinator::Assignment& assignment,

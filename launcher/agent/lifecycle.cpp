@@ -26,40 +26,44 @@ Verdict interrupted(int signal) {
 const Lifecycle::Handler Lifecycle::kTable[kStates][kEvents] = {
     // events:  assignment                  stop                         finish
     //          workers started             worker ended                 all stopped
-    //          signalled                   link lost
+    //          signalled                   link lost                    cannot announce
     /* waiting */
     {&Lifecycle::start,           &Lifecycle::ignore,          &Lifecycle::end_now,
      &Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
-     &Lifecycle::leave_idle,      &Lifecycle::lose_idle},
+     &Lifecycle::leave_idle,      &Lifecycle::lose_idle,     &Lifecycle::admit_trouble},
     /* running */
     {&Lifecycle::ignore,          &Lifecycle::stop,            &Lifecycle::stop_and_end,
      &Lifecycle::report_started,  &Lifecycle::report_ended,    &Lifecycle::ignore,
-     &Lifecycle::leave_running,   &Lifecycle::lose_running},
+     &Lifecycle::leave_running,   &Lifecycle::lose_running,     &Lifecycle::ignore},
     /* stopping */
     {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::end_after_stop,
      &Lifecycle::ignore,          &Lifecycle::report_victim,   &Lifecycle::announce_again,
-     &Lifecycle::leave_stopping,  &Lifecycle::lose_stopping},
+     &Lifecycle::leave_stopping,  &Lifecycle::lose_stopping,     &Lifecycle::ignore},
     /* leaving */
     {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::end_after_stop,
      &Lifecycle::ignore,          &Lifecycle::report_victim,   &Lifecycle::all_stopped_leaving,
-     &Lifecycle::insist,          &Lifecycle::lose_stopping},
+     &Lifecycle::insist,          &Lifecycle::lose_stopping,     &Lifecycle::ignore},
     /* left */
     {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::end_now,
      &Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
-     &Lifecycle::ignore,          &Lifecycle::lose_idle},
+     &Lifecycle::ignore,          &Lifecycle::lose_idle,     &Lifecycle::ignore},
     /* ending */
     {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
      &Lifecycle::ignore,          &Lifecycle::report_victim,   &Lifecycle::all_stopped_ending,
-     &Lifecycle::insist,          &Lifecycle::ignore},
+     &Lifecycle::insist,          &Lifecycle::ignore,     &Lifecycle::ignore},
     /* over */
     {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
      &Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
-     &Lifecycle::ignore,          &Lifecycle::ignore},
+     &Lifecycle::ignore,          &Lifecycle::ignore,     &Lifecycle::ignore},
 };
 // clang-format on
 
-std::vector<Action> Lifecycle::begin() {
-    actions_.emplace_back(Announce{});
+std::vector<Action> Lifecycle::begin(const std::optional<std::string>& trouble) {
+    if (trouble) {
+        tell(Unable{*trouble});
+    } else {
+        actions_.emplace_back(Announce{});
+    }
     return std::exchange(actions_, {});
 }
 
@@ -155,6 +159,10 @@ void Lifecycle::leave_stopping(const Event& event) {
 void Lifecycle::insist(const Event& event) {
     if (signal_ != 0) actions_.emplace_back(StopWorkers{SIGKILL});
     signal_ = std::get<Signalled>(event).signal;
+}
+
+void Lifecycle::admit_trouble(const Event& event) {
+    tell(Unable{std::get<CannotAnnounce>(event).why});
 }
 
 void Lifecycle::lose_idle(const Event& event) {

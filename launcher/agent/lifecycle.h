@@ -29,9 +29,14 @@ struct Signalled {
 struct LinkLost {
     std::string why;
 };
+/// Announce could not be done: this node has no port for the workers' store.
+struct CannotAnnounce {
+    std::string why;
+};
 
-using Event = std::variant<coordinator::Assignment, coordinator::Stop, coordinator::Finish,
-                           WorkersStarted, WorkerEnded, AllStopped, Signalled, LinkLost>;
+using Event =
+    std::variant<coordinator::Assignment, coordinator::Stop, coordinator::Finish, WorkersStarted,
+                 WorkerEnded, AllStopped, Signalled, LinkLost, CannotAnnounce>;
 
 /// Tell the coordinator.
 struct Tell {
@@ -58,8 +63,9 @@ public:
     /// `workers`: how many each round has on this node.
     explicit Lifecycle(int workers) : workers_(workers) {}
 
-    /// The first actions, once the coordinator is known and has our Hello.
-    std::vector<Action> begin();
+    /// The first actions, once the coordinator is known and has our Hello: take part, or say why
+    /// not.
+    std::vector<Action> begin(const std::optional<std::string>& trouble = std::nullopt);
 
     std::vector<Action> handle(const Event& event);
 
@@ -94,6 +100,7 @@ private:
     void leave_running(const Event& event);
     void leave_stopping(const Event& event);
     void insist(const Event& event);
+    void admit_trouble(const Event& event);
     void lose_idle(const Event& event);
     void lose_running(const Event& event);
     void lose_stopping(const Event& event);

@@ -37,7 +37,7 @@ std::string file_name(const std::string& text) {
 
 Result<Logs> Logs::open(const std::optional<std::string>& base, const std::string& run_name,
                         bool keep) {
-    if (base == "/dev/null") return Logs("", "");
+    if (base == "/dev/null") return none();
     std::string parent;
     std::string remove;
     if (base) {

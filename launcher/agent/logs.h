@@ -19,6 +19,8 @@ public:
     /// $TMPDIR that is removed in the end unless `keep`.
     static Result<Logs> open(const std::optional<std::string>& base, const std::string& run_name,
                              bool keep);
+    /// No files.
+    static Logs none() { return Logs("", ""); }
     ~Logs();
     Logs(Logs&& other) noexcept;
     Logs& operator=(Logs&&) = delete;

@@ -25,6 +25,8 @@ using options::Backend;
 
 /// How much longer than the workers' grace the coordinator waits for an agent's last word.
 constexpr Duration kEndMargin = std::chrono::seconds(45);
+/// After this time of waiting the user is told whom for.
+constexpr Duration kReminder = std::chrono::seconds(10);
 
 struct Place {
     std::optional<slurm::Allocation> allocation;  ///< nothing: standalone
@@ -155,55 +157,78 @@ private:
         auto place = find_place(options_, environment_);
         if (!place) return failure(std::move(place).error());
         place_ = std::move(*place);
-        auto workers = worker_count(options_.nproc_per_node,
-                                    look_at_node(place_.node, slurm::count_gpus(environment_)));
-        if (!workers) return failure(std::move(workers).error());
-        workers_ = *workers;
         open_files_ = raise_descriptor_limit();
-        if (!place_.allocation) return take_part(meet_nobody(place_, options_));
+        if (!place_.allocation) {
+            take_part(meet_nobody(place_, options_));
+            return {};
+        }
         rendezvous_ = rdzv::slurm_rendezvous(loop_, *place_.allocation, settings(options_));
         rendezvous_->meet([this](Result<rdzv::Meeting> meeting) {
-            auto begun = meeting ? take_part(std::move(*meeting)) : failure(meeting.error());
-            if (begun) return;
-            log_.error(begun.error().text());
+            if (meeting) return take_part(std::move(*meeting));
+            log_.error(meeting.error().text());
             end(1);
         });
+        if (!agent_) remind();
         return {};
     }
 
-    Result<void> take_part(rdzv::Meeting meeting) {
+    /// What only this node lacks is no reason to let the others wait: the coordinator is told.
+    void take_part(rdzv::Meeting meeting) {
+        reminder_.cancel();
         Setup setup{.options = options_, .environment = environment_};
-        setup.setting.workers = workers_;
+        const auto workers = worker_count(
+            options_.nproc_per_node, look_at_node(place_.node, slurm::count_gpus(environment_)));
+        if (!workers) setup.trouble = workers.error().text();
+        setup.setting.workers = workers.value_or(1);
         setup.setting.role = options_.role;
         setup.open_files = open_files_;
         const bool several = meeting.expected.size() > 1;
         if (several) setup.setting.gloo_interface = gloo_interface(meeting.address);
         setup.keep_alive = settings(options_).keep_alive;
-        setup.plan.run_id = run_id(options_, place_);
-        setup.plan.expected = meeting.expected;
-        setup.plan.min_nodes = place_.min_nodes;
-        setup.plan.max_nodes = place_.max_nodes;
-        setup.plan.max_restarts = options_.max_restarts;
-        setup.plan.join_timeout = options_.rdzv_conf.join_timeout;
-        setup.plan.end_timeout = options_.shutdown_timeout + kEndMargin;
-        if (std::holds_alternative<rdzv::Host>(meeting.place)) warn_of_threads();
-        const std::string name = setup.plan.run_id + (several ? "_" + place_.node : "");
-        const bool keep =
-            options_.redirects != options::StreamMap{} || options_.tee != options::StreamMap{};
-        auto logs = Logs::open(options_.log_dir, name, keep);
-        if (!logs) return failure(std::move(logs).error());
+        setup.plan = plan(meeting);
+        auto logs = open_logs(several ? setup.plan.run_id + "_" + place_.node : setup.plan.run_id);
+        if (!logs && !setup.trouble) setup.trouble = logs.error().text();
+        if (std::holds_alternative<rdzv::Host>(meeting.place)) {
+            warn_of_threads(setup.setting.workers);
+        }
         setup.meeting = std::move(meeting);
-        agent_.emplace(loop_, log_, *reaper_, std::move(setup), std::move(*logs),
-                       [this](int code) { end(code); });
+        agent_.emplace(loop_, log_, *reaper_, std::move(setup),
+                       logs ? std::move(*logs) : Logs::none(), [this](int code) { end(code); });
         agent_->begin();
-        return {};
     }
 
-    void warn_of_threads() {
-        if (!limits_threads(environment_, workers_)) return;
+    coordinator::Plan plan(const rdzv::Meeting& meeting) const {
+        coordinator::Plan plan;
+        plan.run_id = run_id(options_, place_);
+        plan.expected = meeting.expected;
+        plan.min_nodes = place_.min_nodes;
+        plan.max_nodes = place_.max_nodes;
+        plan.max_restarts = options_.max_restarts;
+        plan.join_timeout = options_.rdzv_conf.join_timeout;
+        plan.end_timeout = options_.shutdown_timeout + kEndMargin;
+        return plan;
+    }
+
+    Result<Logs> open_logs(const std::string& name) const {
+        const bool keep =
+            options_.redirects != options::StreamMap{} || options_.tee != options::StreamMap{};
+        return Logs::open(options_.log_dir, name, keep);
+    }
+
+    void warn_of_threads(int workers) {
+        if (!limits_threads(environment_, workers)) return;
         log_.warning(
             "OMP_NUM_THREADS is set to 1 for each worker, because several share a node; set it "
             "yourself to tune it");
+    }
+
+    void remind() {
+        reminder_.arm(kReminder, [this] {
+            log_.warning(
+                fmt::format("no word from the coordinator's node yet; waiting {} s in all "
+                            "(join_timeout)",
+                            options_.rdzv_conf.join_timeout.count()));
+        });
     }
 
     void hear(int signal) {
@@ -229,7 +254,7 @@ private:
     std::optional<net::Signals> signals_;
     process::Echo echo_;
     Place place_;
-    int workers_ = 1;
+    net::Timer reminder_{loop_};
     std::optional<rlimit> open_files_;
     std::unique_ptr<rdzv::Rendezvous> rendezvous_;
     std::optional<Agent> agent_;

@@ -23,36 +23,37 @@ Verdict agent_lost(const AgentId& id, const std::string& why) {
 
 // clang-format off
 const Coordinator::Handler Coordinator::kTable[kPhases][kEvents] = {
-    // events:  hello                 ready                   started                   failed
-    //          succeeded             leaving                 ended                     lost
-    //          time is up
+    // events:  hello                  unable                     ready                   started
+    //          failed                 succeeded                  leaving                 ended
+    //          lost                   time is up
     /* forming */
-    {&Coordinator::ignore,        &Coordinator::on_ready,   &Coordinator::ignore,     &Coordinator::ignore,
-     &Coordinator::ignore,        &Coordinator::on_leaving, &Coordinator::ignore,     &Coordinator::on_lost,
-     &Coordinator::on_join_timeout},
+    {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::ignore,
+     &Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::ignore,
+     &Coordinator::on_lost,    &Coordinator::on_join_timeout},
     /* running */
-    {&Coordinator::ignore,        &Coordinator::on_ready,   &Coordinator::on_started, &Coordinator::on_failed,
-     &Coordinator::on_succeeded,  &Coordinator::on_leaving, &Coordinator::ignore,     &Coordinator::on_lost,
-     &Coordinator::ignore},
+    {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::on_started,
+     &Coordinator::on_failed,  &Coordinator::on_succeeded, &Coordinator::on_leaving, &Coordinator::ignore,
+     &Coordinator::on_lost,    &Coordinator::ignore},
     /* stopping */
-    {&Coordinator::ignore,        &Coordinator::on_ready,   &Coordinator::ignore,     &Coordinator::on_victim,
-     &Coordinator::ignore,        &Coordinator::on_leaving, &Coordinator::ignore,     &Coordinator::on_lost,
-     &Coordinator::on_stop_timeout},
+    {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::ignore,
+     &Coordinator::on_victim,  &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::ignore,
+     &Coordinator::on_lost,    &Coordinator::on_stop_timeout},
     /* ending */
-    {&Coordinator::ignore,        &Coordinator::ignore,     &Coordinator::ignore,     &Coordinator::on_victim,
-     &Coordinator::ignore,        &Coordinator::ignore,     &Coordinator::on_ended,   &Coordinator::on_ended,
-     &Coordinator::on_end_timeout},
+    {&Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
+     &Coordinator::on_victim,  &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::on_ended,
+     &Coordinator::on_ended,   &Coordinator::on_end_timeout},
     /* ended */
-    {&Coordinator::ignore,        &Coordinator::ignore,     &Coordinator::ignore,     &Coordinator::ignore,
-     &Coordinator::ignore,        &Coordinator::ignore,     &Coordinator::ignore,     &Coordinator::ignore,
-     &Coordinator::ignore},
+    {&Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
+     &Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
+     &Coordinator::ignore,     &Coordinator::ignore},
 };
 // clang-format on
 
 Coordinator::Coordinator(Plan plan) : plan_(std::move(plan)) {}
 
 std::vector<Action> Coordinator::begin(Instant now) {
-    actions_.emplace_back(ArmTimer{now + plan_.join_timeout});
+    join_deadline_ = now + plan_.join_timeout;
+    actions_.emplace_back(ArmTimer{std::min(now + plan_.reminder, join_deadline_)});
     return std::exchange(actions_, {});
 }
 
@@ -67,7 +68,7 @@ std::optional<std::string> Coordinator::refusal(const AgentId& id) const {
     if (known != agents_.end()) {
         return fmt::format("node {} takes part in run {} already", id, plan_.run_id);
     }
-    if (phase_ == Phase::ending || phase_ == Phase::ended) {
+    if (phase_ == Phase::ended || (phase_ == Phase::ending && !await_all_)) {
         return fmt::format("run {} has ended: {}", plan_.run_id, verdict_.reason);
     }
     return std::nullopt;
@@ -75,7 +76,9 @@ std::optional<std::string> Coordinator::refusal(const AgentId& id) const {
 
 std::vector<Action> Coordinator::handle(const Event& event, Instant now) {
     if (const auto* hello = std::get_if<Hello>(&event.what)) {
-        if (!refusal(event.agent)) agents_[event.agent].card = hello->card;
+        if (refusal(event.agent)) return {};
+        agents_[event.agent].card = hello->card;
+        if (phase_ == Phase::ending) send(event.agent, Finish{verdict_});
         return std::exchange(actions_, {});
     }
     Agent nobody;
@@ -145,14 +148,18 @@ void Coordinator::on_succeeded(Agent& agent, const Event& event, Instant now) {
     if (unfinished_.empty()) finish({Outcome::succeeded, 0, "all workers succeeded"}, now);
 }
 
+void Coordinator::on_unable(Agent& agent, const Event& event, Instant now) {
+    const std::string why = fmt::format("node {} cannot take part: {}", agent.card.id,
+                                        std::get<Unable>(event.what).reason);
+    await_all_ = round_ < 0;
+    dismiss(agent, {Outcome::not_formed, 1, why}, now);
+}
+
 void Coordinator::on_leaving(Agent& agent, const Event& event, Instant now) {
     const int signal = std::get<Leaving>(event.what).signal;
     const std::string why =
         fmt::format("node {} was told to end by {}", agent.card.id, signal_name(signal));
-    const Verdict verdict{Outcome::interrupted, kSignalled + signal, why};
-    if (reachable_nodes() - 1 < plan_.min_nodes) return finish(verdict, now);
-    send(agent.card.id, Finish{verdict});
-    go_on_without(agent, why, verdict, now);
+    dismiss(agent, {Outcome::interrupted, kSignalled + signal, why}, now);
 }
 
 void Coordinator::on_lost(Agent& agent, const Event& event, Instant now) {
@@ -168,8 +175,15 @@ void Coordinator::on_ended(Agent& agent, const Event&, Instant) {
 void Coordinator::on_join_timeout(Agent&, const Event&, Instant now) {
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(plan_.join_timeout).count();
+    const std::string names = join(missing(), ", ");
+    if (now < join_deadline_) {
+        note(Note::Level::warning,
+             fmt::format("waiting for {}, for {} s in all (join_timeout)", names, seconds));
+        actions_.emplace_back(ArmTimer{join_deadline_});
+        return;
+    }
     const std::string who =
-        fmt::format("no word from {} within {} s (join_timeout)", join(missing(), ", "), seconds);
+        fmt::format("no word from {} within {} s (join_timeout)", names, seconds);
     if (ready_nodes() < plan_.min_nodes) return finish({Outcome::not_formed, 1, who}, now);
     note(Note::Level::warning, who + "; going on without");
     form();
@@ -195,6 +209,13 @@ void Coordinator::on_end_timeout(Agent&, const Event&, Instant) {
         agent.place = Place::gone;
     }
     end_if_all_ended();
+}
+
+/// An agent goes while it can still be told so.
+void Coordinator::dismiss(Agent& agent, const Verdict& verdict, Instant now) {
+    if (reachable_nodes() - 1 < plan_.min_nodes) return finish(verdict, now);
+    send(agent.card.id, Finish{verdict});
+    go_on_without(agent, verdict.reason, verdict, now);
 }
 
 /// An agent is no more. What remains is either enough, and the next round needs no permission from
@@ -279,7 +300,7 @@ void Coordinator::finish(Verdict verdict, Instant now) {
 void Coordinator::end_if_all_ended() {
     const bool all = std::all_of(agents_.begin(), agents_.end(),
                                  [](const auto& each) { return each.second.place == Place::gone; });
-    if (!all || phase_ != Phase::ending) return;
+    if (!all || phase_ != Phase::ending || (await_all_ && never_heard() > 0)) return;
     phase_ = Phase::ended;
     std::vector<WorkerFailure> failures = std::move(causes_);
     failures.insert(failures.end(), victims_.begin(), victims_.end());
@@ -301,15 +322,17 @@ int Coordinator::ready_nodes() const {
     }));
 }
 
+std::ptrdiff_t Coordinator::never_heard() const {
+    return std::count_if(plan_.expected.begin(), plan_.expected.end(),
+                         [&](const AgentId& id) { return !agents_.contains(id); });
+}
+
 /// Those who are here and, before the first round, those who may still come.
 int Coordinator::reachable_nodes() const {
     const auto here = std::count_if(agents_.begin(), agents_.end(), [](const auto& each) {
         return each.second.place != Place::gone;
     });
-    const auto never_heard =
-        std::count_if(plan_.expected.begin(), plan_.expected.end(),
-                      [&](const AgentId& id) { return !agents_.contains(id); });
-    return static_cast<int>(here + (round_ < 0 ? never_heard : 0));
+    return static_cast<int>(here + (round_ < 0 ? never_heard() : 0));
 }
 
 void Coordinator::send(const AgentId& agent, Down message) {

@@ -23,6 +23,7 @@ struct Plan {
     int max_nodes = 1;
     int max_restarts = 0;  ///< one budget for the whole job; only failed workers cost
     Duration join_timeout = std::chrono::seconds(600);
+    Duration reminder = std::chrono::seconds(10);     ///< then the log says who is waited for
     Duration end_timeout = std::chrono::seconds(60);  ///< for everyone to say Ended
 };
 
@@ -35,7 +36,8 @@ struct TimeUp {};
 
 struct Event {
     AgentId agent;  ///< whom it is from or about; empty for TimeUp
-    std::variant<Hello, Ready, Started, Failed, Succeeded, Leaving, Ended, Lost, TimeUp> what;
+    std::variant<Hello, Unable, Ready, Started, Failed, Succeeded, Leaving, Ended, Lost, TimeUp>
+        what;
 };
 
 struct Send {
@@ -99,6 +101,7 @@ private:
     void on_failed(Agent& agent, const Event& event, Instant now);
     void on_victim(Agent& agent, const Event& event, Instant now);
     void on_succeeded(Agent& agent, const Event& event, Instant now);
+    void on_unable(Agent& agent, const Event& event, Instant now);
     void on_leaving(Agent& agent, const Event& event, Instant now);
     void on_lost(Agent& agent, const Event& event, Instant now);
     void on_ended(Agent& agent, const Event& event, Instant now);
@@ -106,6 +109,7 @@ private:
     void on_stop_timeout(Agent& agent, const Event& event, Instant now);
     void on_end_timeout(Agent& agent, const Event& event, Instant now);
 
+    void dismiss(Agent& agent, const Verdict& verdict, Instant now);
     void go_on_without(Agent& agent, const std::string& what, const Verdict& otherwise,
                        Instant now);
     void form_if_complete();
@@ -114,6 +118,7 @@ private:
     void finish(Verdict verdict, Instant now);
     void end_if_all_ended();
     std::vector<AgentId> missing() const;
+    std::ptrdiff_t never_heard() const;
     int ready_nodes() const;
     int reachable_nodes() const;
     void send(const AgentId& agent, Down message);
@@ -132,6 +137,8 @@ private:
     std::vector<WorkerFailure> causes_;   // of the current round, as heard
     std::vector<WorkerFailure> victims_;  // of the stop that followed
     Verdict verdict_;
+    Instant join_deadline_{};
+    bool await_all_ = false;  // in the end: those who have not come yet are to be told, too
     std::vector<Action> actions_;
 };
 

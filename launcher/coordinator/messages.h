@@ -55,6 +55,11 @@ struct Hello {
     Card card;
     bool operator==(const Hello&) const = default;
 };
+/// This node cannot run workers, for a reason of its own: no GPU, no room for logs, no free port.
+struct Unable {
+    std::string reason;
+    bool operator==(const Unable&) const = default;
+};
 /// No worker is left on this node, and a fresh port waits for the next round's store.
 struct Ready {
     std::uint16_t store_port = 0;
@@ -85,7 +90,7 @@ struct Ended {
     bool operator==(const Ended&) const = default;
 };
 
-using Up = std::variant<Hello, Ready, Started, Failed, Succeeded, Leaving, Ended>;
+using Up = std::variant<Hello, Unable, Ready, Started, Failed, Succeeded, Leaving, Ended>;
 
 // From the coordinator to an agent.
 

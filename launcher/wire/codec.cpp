@@ -16,8 +16,8 @@ using nlohmann::json;
 using namespace coordinator;
 
 constexpr std::array<const char*, std::variant_size_v<Message>> kKinds = {
-    "ping",    "hello", "ready",  "started", "failed", "succeeded",
-    "leaving", "ended", "assign", "stop",    "finish"};
+    "ping",      "hello",   "unable", "ready",  "started", "failed",
+    "succeeded", "leaving", "ended",  "assign", "stop",    "finish"};
 
 /// Bytes of workers (messages, tracebacks, paths) need not be UTF-8, which CBOR text must be: they
 /// travel as byte strings.
@@ -94,6 +94,9 @@ void visit(auto& on, Hello& m) {
     on("workers", m.card.workers);
     on("role", m.card.role);
     on("pid", m.card.pid);
+}
+void visit(auto& on, Unable& m) {
+    on("reason", m.reason);
 }
 void visit(auto& on, Ready& m) {
     on("store_port", m.store_port);

@@ -16,10 +16,10 @@ struct Ping {
     bool operator==(const Ping&) const = default;
 };
 
-using Message = std::variant<Ping, coordinator::Hello, coordinator::Ready, coordinator::Started,
-                             coordinator::Failed, coordinator::Succeeded, coordinator::Leaving,
-                             coordinator::Ended, coordinator::Assignment, coordinator::Stop,
-                             coordinator::Finish>;
+using Message = std::variant<Ping, coordinator::Hello, coordinator::Unable, coordinator::Ready,
+                             coordinator::Started, coordinator::Failed, coordinator::Succeeded,
+                             coordinator::Leaving, coordinator::Ended, coordinator::Assignment,
+                             coordinator::Stop, coordinator::Finish>;
 
 std::string encode(const Message& message);
 

@@ -13,8 +13,8 @@ using namespace coordinator;
 /// What an action is, in a word, so that a life reads as a sentence.
 std::string word(const Action& action) {
     if (const auto* tell = std::get_if<Tell>(&action)) {
-        constexpr const char* kUp[] = {"hello",     "ready",   "started", "failed",
-                                       "succeeded", "leaving", "ended"};
+        constexpr const char* kUp[] = {"hello",  "unable",    "ready",   "started",
+                                       "failed", "succeeded", "leaving", "ended"};
         std::string name = kUp[tell->message.index()];
         const auto* failed = std::get_if<Failed>(&tell->message);
         if (failed != nullptr && failed->failure.ordered) name += "(ordered)";
@@ -95,6 +95,9 @@ const Life kLives[] = {
     {"told to go, then the coordinator is lost",
      {Assignment{}, Signalled{SIGTERM}, LinkLost{"reset"}, AllStopped{}},
      "announce start tell-leaving stop-15 tell-ended exit-143"},
+    {"no port for the store: the coordinator decides",
+     {CannotAnnounce{"no port"}, verdict(1)},
+     "announce tell-unable tell-ended exit-1"},
     {"nothing after the end",
      {verdict(0), Assignment{}, Stop{0, ""}, bad(0), Signalled{SIGTERM}, LinkLost{"x"},
       AllStopped{}},
@@ -114,6 +117,14 @@ TEST(Lifecycle, lives_as_told) {
             note(lifecycle.handle(each));
         EXPECT_EQ(words, life.actions) << life.what;
     }
+}
+
+TEST(Lifecycle, says_why_it_cannot_take_part_and_waits_for_the_verdict) {
+    Lifecycle lifecycle(1);
+    const auto actions = lifecycle.begin("no GPU");
+    ASSERT_EQ(actions.size(), 1U);
+    EXPECT_EQ(word(actions[0]), "tell-unable");
+    EXPECT_EQ(word(lifecycle.handle(verdict(1)).back()), "exit-1");
 }
 
 TEST(Lifecycle, names_what_was_lost) {

@@ -336,11 +336,49 @@ TEST(Coordinator, names_those_who_did_not_come) {
         job.hello(node);
     for (const int node : {1, 3})
         job.ready(node);
+    job.time_up();  // a reminder
     job.time_up();
     const auto told = job.told<Finish>();
     ASSERT_EQ(told.size(), 2U);
     EXPECT_EQ(told.at("n1").verdict.reason, "no word from n2, n4 within 600 s (join_timeout)");
     EXPECT_EQ(told.at("n1").verdict.outcome, Outcome::not_formed);
+}
+
+TEST(Coordinator, says_after_a_while_whom_it_waits_for) {
+    Job job = four_nodes();
+    job.hello(1);
+    job.ready(1);
+    job.time_up();
+    EXPECT_TRUE(job.sent.empty());
+    EXPECT_EQ(job.notes.back(), "waiting for n2, n3, n4, for 600 s in all (join_timeout)");
+}
+
+TEST(Coordinator, ends_at_once_when_a_node_cannot_take_part_and_tells_the_late_ones) {
+    Job job = four_nodes();
+    for (const int node : {1, 3})
+        job.hello(node);
+    job.ready(1);
+    job.event(3, Unable{"no GPU"});
+    EXPECT_EQ(job.told<Finish>().at("n1").verdict.reason, "node n3 cannot take part: no GPU");
+    job.end(1);
+    job.end(3);
+    EXPECT_FALSE(job.ended) << "n2 and n4 would look for a coordinator for ever";
+    for (const int node : {2, 4}) {
+        job.hello(node);
+        EXPECT_EQ(job.told<Finish>().size(), 1U);
+        job.end(node);
+    }
+    ASSERT_TRUE(job.ended);
+    EXPECT_EQ(job.ended->verdict.outcome, Outcome::not_formed);
+}
+
+TEST(Coordinator, goes_on_without_a_node_that_cannot_take_part_if_min_remains) {
+    Job job({.min_nodes = 2, .max_nodes = 3}, {1, 1, 1});
+    job.everyone(&Job::hello);
+    for (const int node : {1, 2})
+        job.ready(node);
+    job.event(3, Unable{"no GPU"});
+    EXPECT_EQ(job.told<Assignment>().size(), 2U);
 }
 
 TEST(Coordinator, begins_without_the_missing_if_min_has_come) {
@@ -349,6 +387,7 @@ TEST(Coordinator, begins_without_the_missing_if_min_has_come) {
         job.hello(node);
     for (const int node : {1, 3})
         job.ready(node);
+    job.time_up();
     EXPECT_TRUE(job.sent.empty());
     job.time_up();
     EXPECT_EQ(job.told<Assignment>().size(), 2U);
@@ -425,6 +464,9 @@ TEST(Coordinator, survives_any_order_of_events) {
                 case 4:
                     job.end(node);
                     break;
+                case 15:
+                    if (roll(20) == 0) job.event(node, Unable{"why"});
+                    break;
                 case 5:
                     if (roll(20) == 0) job.time_up();
                     break;
@@ -451,7 +493,8 @@ TEST(Coordinator, survives_any_order_of_events) {
         for (int node = 1; node <= 4; ++node) {
             job.fail(node), job.fail(node), job.lose(node);
         }
-        if (!job.ended) job.time_up();
+        for (int turn = 0; turn < 3 && !job.ended; ++turn)
+            job.time_up();
         EXPECT_TRUE(job.ended) << "seed " << seed;
     }
 }
