@@ -108,7 +108,7 @@ void Agent::join() {
     card.role = setup_.setting.role;
     card.pid = ::getpid();
     tell(Hello{card});
-    for (const Action& each : lifecycle_.begin())
+    for (const Action& each : lifecycle_.begin(setup_.trouble))
         perform(each);
 }
 

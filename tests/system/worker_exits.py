@@ -61,7 +61,7 @@ def does_not_exist(cluster):
     job = cluster.run(*LINE, "--max-restarts=3", "./no-such-program")
     equal(job.code, 127, "exit code", job.output)
     equal(count("Root Cause", job.output), 1, "reports", job.output)
-    check(count(r"^W.*could not be started.*no-such-program: no such file", job.output) == 1,
+    check(count(r"^W.*node n[1-4].*no-such-program: no such file", job.output) == 1,
           "one clear message", job.output)
     equal(count(r"not tried again", job.output), 1, "words about restarts", job.output)
     equal(count(r"restart \d+ of 3", job.output), 0, "restarts", job.output)
