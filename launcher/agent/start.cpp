@@ -176,8 +176,8 @@ private:
     void take_part(rdzv::Meeting meeting) {
         reminder_.cancel();
         Setup setup{.options = options_, .environment = environment_};
-        const auto workers = worker_count(
-            options_.nproc_per_node, look_at_node(place_.node, slurm::count_gpus(environment_)));
+        const auto workers =
+            worker_count(options_.nproc_per_node, look_at_node(slurm::count_gpus(environment_)));
         if (!workers) setup.trouble = workers.error().text();
         setup.setting.workers = workers.value_or(1);
         setup.setting.role = options_.role;

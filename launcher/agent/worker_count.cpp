@@ -23,16 +23,15 @@ Result<int> worker_count(const options::WorkersPerNode& asked, const NodeFacts& 
     }
     if (gpus > 0) return static_cast<int>(gpus);
     return failure(fmt::format(
-        "--nproc-per-node=gpu: node {} has no GPU for this job: {}. Ask Slurm for some (--gpus, "
+        "--nproc-per-node=gpu: no GPU here for this job: {}. Ask Slurm for some (--gpus, "
         "--gpus-per-node), or give a number",
-        facts.node,
         facts.given_gpus ? "CUDA_VISIBLE_DEVICES (or ROCR_VISIBLE_DEVICES, ZE_AFFINITY_MASK, "
                            "SLURM_GPUS_ON_NODE) names none"
                          : "neither the environment names any nor is there /dev/nvidia0"));
 }
 
-NodeFacts look_at_node(std::string node, std::optional<std::size_t> given_gpus) {
-    NodeFacts facts{.node = std::move(node), .cpus = 1, .given_gpus = given_gpus};
+NodeFacts look_at_node(std::optional<std::size_t> given_gpus) {
+    NodeFacts facts{.cpus = 1, .given_gpus = given_gpus};
     // The kernel wants a mask as large as its own; 1024 CPUs are not the most there can be.
     for (int cpus = CPU_SETSIZE; cpus <= CPU_SETSIZE * 64; cpus *= 2) {
         cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(cpus));

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <optional>
-#include <string>
 
 #include "base/result.h"
 #include "options/values.h"
@@ -12,7 +11,6 @@ namespace torchelastic::agent {
 
 /// What this node has, as far as it can be told without loading any GPU library.
 struct NodeFacts {
-    std::string node;      ///< its name, for people
     std::size_t cpus = 1;  ///< that this process may run on
     std::optional<std::size_t>
         given_gpus;                ///< by *_VISIBLE_DEVICES or Slurm; see slurm::count_gpus
@@ -24,6 +22,6 @@ struct NodeFacts {
 Result<int> worker_count(const options::WorkersPerNode& asked, const NodeFacts& facts);
 
 /// Looks: the affinity mask and /dev.
-NodeFacts look_at_node(std::string node, std::optional<std::size_t> given_gpus);
+NodeFacts look_at_node(std::optional<std::size_t> given_gpus);
 
 }  // namespace torchelastic::agent
