@@ -41,11 +41,13 @@ struct Server::State {
     void leave(ClientId client);
     std::size_t look(Peer& peer);
     void sweep();
+    void sweep_later();
     void refused(const Endpoint& peer, const std::string& why);
 
     net::Listener listener;
     net::Timer sweep_timer;
     Complain complain;
+    bool sweeping = false;  // the timer is armed
     int complaints = 0;
     std::unordered_set<std::string> allowed;
     Sessions sessions;
@@ -69,6 +71,7 @@ void Server::State::accept(net::Connection connection) {
 
 void Server::State::receive(ClientId client, std::string_view bytes) {
     act(sessions.receive(client, bytes, std::chrono::steady_clock::now()));
+    sweep_later();
 }
 
 void Server::State::act(const Step& step) {
@@ -114,10 +117,19 @@ std::size_t Server::State::look(Peer& peer) {
 }
 
 void Server::State::sweep() {
+    sweeping = false;
     for (auto& [client, peer] : peers) {
         look(peer);
     }
     act(sessions.sweep(std::chrono::steady_clock::now()));
+    sweep_later();
+}
+
+/// An idle store wakes nobody: there is something to sweep only while a request is half here, or
+/// an answer not yet with the kernel.
+void Server::State::sweep_later() {
+    if (sweeping || (!sessions.stalled() && unsent == 0)) return;
+    sweeping = true;
     sweep_timer.arm(kSweep, [this] { sweep(); });
 }
 
@@ -154,7 +166,6 @@ void Server::start() {
     State& state = *state_;
     state.listener.start(
         [&state](net::Connection connection) { state.accept(std::move(connection)); });
-    state.sweep();
 }
 
 std::uint16_t Server::port() const {

@@ -47,6 +47,8 @@ Step Sessions::receive(ClientId client, std::string_view bytes, Instant now) {
         append(step.sends, std::move(*sends));
     }
     held_ += session.decoder.held();
+    stalled_ += session.decoder.incomplete() ? 1 : 0;
+    stalled_ -= was_incomplete ? 1 : 0;
     if (whole || !was_incomplete) session.since = now;
     if (!trouble && session.decoder.held() > 0 && memory() > max_memory_) {
         trouble = Error(
@@ -77,6 +79,7 @@ void Sessions::leave(ClientId client) {
     const auto session = sessions_.find(client);
     if (session == sessions_.end()) return;
     held_ -= session->second.decoder.held();
+    stalled_ -= session->second.decoder.incomplete() ? 1 : 0;
     sessions_.erase(session);
 }
 

@@ -40,6 +40,9 @@ public:
     /// Bytes of a client, the first of which make it known.
     Step receive(ClientId client, std::string_view bytes, Instant now);
 
+    /// True while a request of some client is incomplete: then sweep() is to be called again.
+    bool stalled() const { return stalled_ > 0; }
+
     /// Drops whose request has been incomplete for kMaxStall.
     Step sweep(Instant now);
 
@@ -60,6 +63,7 @@ private:
     std::size_t max_memory_;
     KeySpace keys_;
     std::size_t held_ = 0;
+    std::size_t stalled_ = 0;  ///< sessions with an incomplete request
     std::unordered_map<ClientId, Session> sessions_;
 };
 

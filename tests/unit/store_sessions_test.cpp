@@ -73,8 +73,10 @@ TEST(Sessions, drop_the_hostile_and_serve_their_neighbours) {
         EXPECT_TRUE(neighbour.is_served()) << each.what;
         EXPECT_LT(sessions.memory(), 1000U) << each.what;
         EXPECT_EQ(sessions.sweep(kStart + kMaxStall - Duration(1)).drops.size(), 0U) << each.what;
+        EXPECT_EQ(sessions.stalled(), each.fate == Fate::stalls) << each.what;
         const Step sweep = sessions.sweep(kStart + kMaxStall);
         ASSERT_EQ(sweep.drops.size(), each.fate == Fate::stalls ? 1U : 0U) << each.what;
+        EXPECT_FALSE(sessions.stalled()) << each.what;
         EXPECT_EQ(sessions.sweep(kStart + 1000 * kMaxStall).drops.size(), 0U) << each.what;
         EXPECT_TRUE(neighbour.is_served()) << each.what;
     }
