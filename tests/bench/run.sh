@@ -1,0 +1,18 @@
+#!/bin/bash
+# Measures the main job, side by side with this machine's torchrun, and prints Markdown for
+# docs/benchmarks.md. Needs root on Debian 12 or newer, and a machine that does nothing else. Options
+# are those of launch.py and slurm.py. TORCHELASTIC_BUILD_DIR: a Release build that is there already.
+set -euo pipefail
+
+repository=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+cd "$repository"
+if [[ -z ${TORCHELASTIC_BUILD_DIR:-} && "$*" != *--build-dir* ]]; then
+    {
+        contrib/slurm/install-deps.sh build cluster torch
+        cmake --preset release
+        cmake --build --preset release --target torchelastic spank_torchelastic
+    } >&2
+fi
+python3 tests/bench/launch.py "$@"
+echo
+python3 tests/bench/slurm.py "$@"
