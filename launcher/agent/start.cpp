@@ -12,6 +12,7 @@
 
 #include "agent/agent.h"
 #include "agent/interfaces.h"
+#include "agent/place.h"
 #include "agent/worker_count.h"
 #include "process/keeper.h"
 #include "rdzv/slurm.h"
@@ -21,62 +22,15 @@ namespace torchelastic::agent {
 
 namespace {
 
-using options::Backend;
-
 /// How much longer than the workers' grace the coordinator waits for an agent's last word.
 constexpr Duration kEndMargin = std::chrono::seconds(45);
 /// After this time of waiting the user is told whom for.
 constexpr Duration kReminder = std::chrono::seconds(10);
 
-struct Place {
-    std::optional<slurm::Allocation> allocation;  ///< nothing: standalone
-    std::string node;
-    int min_nodes = 1;
-    int max_nodes = 1;
-};
-
 std::string host_name() {
     char name[256] = "";
     ::gethostname(name, sizeof name - 1);
     return name;
-}
-
-Result<Place> find_place(const options::Options& options, const Environment& environment) {
-    Place place;
-    place.node = host_name();
-    if (options.rdzv_backend != Backend::standalone) {
-        auto allocation = slurm::read_allocation(environment);
-        if (!allocation) return failure(std::move(allocation).error());
-        place.allocation = std::move(*allocation);
-    }
-    if (options.rdzv_backend == Backend::slurm && !place.allocation) {
-        return failure("--rdzv-backend=slurm: this is no task of a Slurm step: start it with srun");
-    }
-    int nodes = 1;
-    if (place.allocation) {
-        if (auto one = slurm::one_task_per_node(*place.allocation); !one) {
-            return failure(std::move(one).error());
-        }
-        const auto token = environment.find("TORCHELASTIC_TOKEN");
-        if (place.allocation->token.empty() && token != environment.end()) {
-            place.allocation->token = token->second;
-        }
-        place.node = place.allocation->node;
-        nodes = static_cast<int>(place.allocation->nodes.size());
-    }
-    const options::NodeRange range = options.nnodes.value_or(options::NodeRange{nodes, nodes});
-    if (range.min > nodes) {
-        return failure(
-            place.allocation
-                ? fmt::format("--nnodes={}: the Slurm step has {}", range.min,
-                              nodes == 1 ? "1 node" : fmt::format("{} nodes", nodes))
-                : fmt::format("--nnodes={}: only a Slurm step has several nodes: start it with "
-                              "srun --torchelastic -N{}",
-                              range.min, range.min));
-    }
-    place.min_nodes = range.min;
-    place.max_nodes = std::min(range.max, nodes);
-    return place;
 }
 
 std::string random_id() {
@@ -133,7 +87,7 @@ public:
             log_.error(begun.error().text());
             return 1;
         }
-        loop_.run();
+        if (!ended_) loop_.run();
         agent_.reset();
         return code_;
     }
@@ -154,7 +108,7 @@ private:
         if (!signals) return failure(std::move(signals).error());
         signals_.emplace(std::move(*signals));
 
-        auto place = find_place(options_, environment_);
+        auto place = find_place(options_, environment_, host_name());
         if (!place) return failure(std::move(place).error());
         place_ = std::move(*place);
         open_files_ = raise_descriptor_limit();
@@ -168,7 +122,7 @@ private:
             log_.error(meeting.error().text());
             end(1);
         });
-        if (!agent_) remind();
+        if (!agent_ && !ended_) remind();
         return {};
     }
 
@@ -243,6 +197,7 @@ private:
 
     void end(int code) {
         code_ = code;
+        ended_ = true;
         loop_.stop();
     }
 
@@ -259,6 +214,7 @@ private:
     std::unique_ptr<rdzv::Rendezvous> rendezvous_;
     std::optional<Agent> agent_;
     int code_ = 1;
+    bool ended_ = false;
 };
 
 }  // namespace

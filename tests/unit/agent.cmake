@@ -1,2 +1,3 @@
 torchelastic_unit_test(agent_lifecycle_test LINKS torchelastic::agent)
 torchelastic_unit_test(agent_worker_test LINKS torchelastic::agent)
+torchelastic_unit_test(agent_place_test LINKS torchelastic::agent)

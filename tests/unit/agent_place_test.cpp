@@ -1,0 +1,91 @@
+// Where an agent finds itself, by options and by Slurm's variables.
+#include <gtest/gtest.h>
+
+#include "agent/place.h"
+
+namespace torchelastic::agent {
+namespace {
+
+using options::Backend;
+
+Environment step(const char* nodes, const char* tasks) {
+    return {{"SLURM_JOB_ID", "7"},          {"SLURM_STEP_ID", "2"},
+            {"SLURM_STEP_NODELIST", nodes}, {"SLURM_STEP_TASKS_PER_NODE", tasks},
+            {"SLURM_NODEID", "1"},          {"SLURM_PROCID", "1"},
+            {"SLURM_LOCALID", "0"},         {"SLURMD_NODENAME", "n2"}};
+}
+
+struct Case {
+    const char* what;
+    Backend backend;
+    std::optional<options::NodeRange> nnodes;
+    Environment environment;
+    std::string expected;  // "node min max", or the beginning of an error
+};
+
+Environment by_plugin(Environment environment) {
+    environment["TORCHELASTIC_STEP_SCRIPT"] = "train.py";
+    return environment;
+}
+
+const Case kCases[] = {
+    {"nothing asked for, no Slurm", Backend::choose, {}, {}, "host 1 1"},
+    {"a step of four", Backend::choose, {}, step("n[1-4]", "1(x4)"), "n2 4 4"},
+    {"MIN:MAX in a step", Backend::choose, {{2, 9}}, step("n[1-4]", "1(x4)"), "n2 2 4"},
+    {"spares in a step", Backend::choose, {{2, 2}}, step("n[1-4]", "1(x4)"), "n2 2 2"},
+    {"more than there are",
+     Backend::choose,
+     {{5, 5}},
+     step("n[1-4]", "1(x4)"),
+     "--nnodes=5: the Slurm step has 4 nodes"},
+    {"several without Slurm",
+     Backend::choose,
+     {{2, 2}},
+     {},
+     "--nnodes=2: only a Slurm step has several nodes: start it with srun --torchelastic -N2"},
+    {"slurm without Slurm",
+     Backend::slurm,
+     {},
+     {},
+     "--rdzv-backend=slurm: this is no task of a Slurm step"},
+    {"two tasks on a node", Backend::choose, {}, step("n[1-4]", "2(x4)"), "step 7.2 has 2 tasks on node n1, and one agent serves a whole node"},
+    {"standalone by hand in a step of four",
+     Backend::standalone,
+     {},
+     step("n[1-4]", "1(x4)"),
+     "host 1 1"},
+    {"standalone does not care for what Slurm left behind",
+     Backend::standalone,
+     {},
+     {{"SLURM_STEP_ID", "2"}},
+     "host 1 1"},
+    {"c10d under the plugin on four nodes",
+     Backend::standalone,
+     {},
+     by_plugin(step("n[1-4]", "1(x4)")),
+     "--rdzv-backend=c10d, static and --standalone"},
+};
+
+TEST(Place, is_found_or_the_reason_said) {
+    for (const Case& each : kCases) {
+        options::Options options;
+        options.rdzv_backend = each.backend;
+        options.nnodes = each.nnodes;
+        const auto place = find_place(options, each.environment, "host");
+        const std::string found = place ? place->node + " " + std::to_string(place->min_nodes) +
+                                              " " + std::to_string(place->max_nodes)
+                                        : place.error().text();
+        EXPECT_TRUE(found.starts_with(each.expected)) << each.what << ": " << found;
+    }
+}
+
+TEST(Place, takes_the_token_of_the_plugin_else_the_users) {
+    Environment environment = step("n[1-4]", "1(x4)");
+    environment["TORCHELASTIC_TOKEN"] = "mine";
+    EXPECT_EQ(find_place({}, environment, "host")->allocation->token, "mine");
+    environment["TORCHELASTIC_STEP_TOKEN"] = "the plugin's";
+    EXPECT_EQ(find_place({}, environment, "host")->allocation->token, "the plugin's");
+}
+
+}  // namespace
+}  // namespace torchelastic::agent
