@@ -266,6 +266,12 @@ class Cluster:
             check(time.monotonic() < deadline, "processes are left:\n" + "\n".join(left), output)
             time.sleep(0.02)
 
+    def expect_no_files(self, output):
+        """No temporary folder is left on any node."""
+        for node in self.nodes:
+            found = self.exec(node, "find", "/tmp", "-name", "torchelastic*").output
+            equal(found, "", f"files left in {node}'s /tmp", output)
+
 
 # --- the test itself -----------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ def test():
         check(losses[0] > losses[1] > losses[2], f"the loss falls: {losses}", job.output)
         check((cluster.home / "checkpoint.pt").stat().st_size > 0, "there is a checkpoint")
         cluster.expect_nothing_left(job.output)
+        cluster.expect_no_files(job.output)
 
 
 harness.main(__doc__, test)

@@ -63,6 +63,7 @@ def training_resumes(cluster):
           "the training resumes", outcome.output)
     equal(count(r"^epoch 2 of 3: loss", outcome.output), 1, "the last epoch", outcome.output)
     cluster.expect_nothing_left(outcome.output)
+    cluster.expect_no_files(outcome.output)
 
 
 def restarts_run_out(cluster):
@@ -86,6 +87,7 @@ def restarts_run_out(cluster):
           "the end is told", outcome.output)
     equal(count("Root Cause", outcome.output), 1, "reports", outcome.output)
     cluster.expect_nothing_left(outcome.output)
+    cluster.expect_no_files(outcome.output)
 
 
 def test():

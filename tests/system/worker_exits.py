@@ -45,6 +45,7 @@ def exits_37(cluster):
     check(seconds <= AT_ONCE, f"ends within {AT_ONCE} s: took {seconds:.2f} s", job.output)
     check_report(job, "37")
     cluster.expect_nothing_left(job.output)
+    cluster.expect_no_files(job.output)
     print(f"   {seconds:.2f} s from the failure to srun's end")
 
 
@@ -55,6 +56,7 @@ def is_killed_by_sigsegv(cluster):
     check_report(job, "-11")
     equal(count("SIGSEGV", job.output) >= 2, True, "the signal's name is told", job.output)
     cluster.expect_nothing_left(job.output)
+    cluster.expect_no_files(job.output)
 
 
 def does_not_exist(cluster):
@@ -66,6 +68,7 @@ def does_not_exist(cluster):
     equal(count(r"not tried again", job.output), 1, "words about restarts", job.output)
     equal(count(r"restart \d+ of 3", job.output), 0, "restarts", job.output)
     cluster.expect_nothing_left(job.output)
+    cluster.expect_no_files(job.output)
 
 
 def test():
