@@ -2,7 +2,7 @@
 and a promise kept or broken. Standard library only; Debian 12's python3 is enough.
 
 Every test is one program: `harness.main(__doc__, test, limit)`. Whatever happens to it, its cluster
-goes: at its end, after a failure, Ctrl-C or SIGTERM, when `limit` seconds are over, and even when it
+goes: at its end, after a failure, Ctrl-C or SIGTERM, after `limit` seconds, and even when it
 is killed.
 """
 
@@ -299,7 +299,7 @@ def main(promise, test, limit=300):
     global build
     build = pathlib.Path(parser.parse_args().build_dir).resolve()
     if not os.access(program("bin/torchelastic"), os.X_OK):
-        parser.error(f"no bin/torchelastic in {build}: build it, and name the folder by --build-dir")
+        parser.error(f"no bin/torchelastic in {build}: build it, or name its folder")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, told)
     signal.alarm(limit)

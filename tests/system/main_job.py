@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One srun line trains on four nodes: a worker for each GPU, global ranks in the order of the nodes,
+"""One srun line trains on four nodes: a worker for each GPU, global ranks in the nodes' order,
 one falling loss, a checkpoint, exit code 0."""
 
 import re

@@ -34,7 +34,8 @@ def attempts(folder):
 
 def told_kill(node, output):
     """The lines that tell of a killed worker of a node: (rank, local rank, pid, restart)."""
-    pattern = rf"rank (\d+) \(node {node}, local rank (\d), pid (\d+)\).*SIGKILL.*restart (\d of \d)"
+    pattern = (rf"rank (\d+) \(node {node}, local rank (\d), pid (\d+)\)"
+               r".*SIGKILL.*restart (\d of \d)")
     return re.findall(pattern, output)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Two jobs run on the same nodes at the same time, each with a port and a run id of its own, and the
+"""Two jobs run on the same nodes at once, each with a port and a run id of its own, and the
 failure of one does not disturb the other."""
 
 import harness
