@@ -1,5 +1,6 @@
 // The program `torchelastic`. Called as `torchrun` it is `torchelastic run`; as the task of a step
 // of `srun --torchelastic` its arguments are the script's, and options come from the environment.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -27,6 +28,14 @@ constexpr std::string_view kCommands =
 
 void print(std::FILE* where, std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), where);
+}
+
+/// Started with one of them closed, as by some daemons, the first files that we open would be taken
+/// for it.
+void hold_standard_descriptors() {
+    for (int fd = 0; fd <= 2; ++fd) {
+        if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", O_RDWR));
+    }
 }
 
 int run(const options::Options& options, const Environment& environment) {
@@ -65,6 +74,7 @@ int run_command_line(const std::vector<std::string>& arguments, const Environmen
 }  // namespace
 
 int main(int argc, char** argv) {
+    hold_standard_descriptors();
     const Environment environment = torchelastic::agent::read_environment(environ);
     const options::Environment lookup = [&](const std::string& name) -> std::optional<std::string> {
         const auto found = environment.find(name);

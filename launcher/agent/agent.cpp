@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <utility>
 
 #include <fmt/format.h>
@@ -313,8 +312,7 @@ void Agent::exit(const Verdict& verdict) {
 void Agent::end_if_done() {
     if (hub_ && !done_) return;
     if (hub_ && done_->verdict.outcome == Outcome::worker_failed) {
-        const std::string text = report::failure_report(setup_.options.script, done_->failures);
-        std::fwrite(text.data(), 1, text.size(), stderr);
+        log_.verbatim(report::failure_report(setup_.options.script, done_->failures));
     }
     const int code = hub_ ? done_->verdict.exit_code : verdict_->exit_code;
     ended_(code);

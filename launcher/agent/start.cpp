@@ -13,6 +13,7 @@
 #include "agent/agent.h"
 #include "agent/interfaces.h"
 #include "agent/place.h"
+#include "agent/stderr.h"
 #include "agent/worker_count.h"
 #include "process/keeper.h"
 #include "rdzv/slurm.h"
@@ -24,6 +25,8 @@ namespace {
 
 /// How much longer than the workers' grace the coordinator waits for an agent's last word.
 constexpr Duration kEndMargin = std::chrono::seconds(45);
+/// How long a stderr that takes nothing may delay the end.
+constexpr Duration kLastWords = std::chrono::seconds(2);
 /// After this time of waiting the user is told whom for.
 constexpr Duration kReminder = std::chrono::seconds(10);
 
@@ -80,15 +83,19 @@ std::optional<rlimit> raise_descriptor_limit() {
 class Run {
 public:
     Run(const options::Options& options, const Environment& environment)
-        : options_(options), environment_(environment), log_(host_name(), level(environment)) {}
+        : options_(options),
+          environment_(environment),
+          log_(host_name(), level(environment),
+               [this](std::string_view text) { stderr_.write(text); }) {}
 
     int operator()() {
         if (auto begun = begin(); !begun) {
             log_.error(begun.error().text());
-            return 1;
+            end(1);
         }
         if (!ended_) loop_.run();
         agent_.reset();
+        stderr_.drain(kLastWords);
         return code_;
     }
 
@@ -203,8 +210,9 @@ private:
 
     const options::Options& options_;
     const Environment& environment_;
-    report::Log log_;
     net::Loop loop_;
+    Stderr stderr_{loop_};
+    report::Log log_;
     std::unique_ptr<process::Reaper> reaper_;
     std::optional<net::Signals> signals_;
     process::Echo echo_;

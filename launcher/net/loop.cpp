@@ -58,7 +58,12 @@ void Timer::cancel() {
 
 struct Readable::State : std::enable_shared_from_this<Readable::State> {
     State(Loop& loop, Fd fd, std::function<void(int)> call)
-        : descriptor(loop.state().context, fd.release()), handler(std::move(call)) {}
+        : descriptor(loop.state().context), handler(std::move(call)) {
+        // What the kernel cannot watch (a plain file) is closed at once, and never readable.
+        asio::error_code error;
+        static_cast<void>(descriptor.assign(fd.get(), error));
+        if (!error) static_cast<void>(fd.release());
+    }
 
     void wait() {
         descriptor.async_wait(asio::posix::stream_descriptor::wait_read,

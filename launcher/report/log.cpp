@@ -1,19 +1,38 @@
 // Logging by spdlog, which nobody else includes.
 #include "report/log.h"
 
+#include <utility>
+
+#include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 
 #include "base/text.h"
 
 namespace torchelastic::report {
 
 struct Log::State {
+    std::function<void(std::string_view)> write;
     spdlog::logger logger;
 };
 
 namespace {
+
+class Sink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+public:
+    explicit Sink(std::function<void(std::string_view)> write) : write_(std::move(write)) {}
+
+protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        write_({line.data(), line.size()});
+    }
+    void flush_() override {}
+
+private:
+    std::function<void(std::string_view)> write_;
+};
 
 spdlog::level::level_enum threshold(const std::string& name) {
     if (name == "DEBUG") return spdlog::level::debug;
@@ -29,13 +48,11 @@ std::string shown(const std::string& text) {
 
 }  // namespace
 
-Log::Log(const std::string& node, const std::string& level)
-    : state_(new State{
-          spdlog::logger(printable(node), std::make_shared<spdlog::sinks::stderr_sink_mt>())}) {
+Log::Log(const std::string& node, const std::string& level,
+         std::function<void(std::string_view)> write)
+    : state_(new State{write, spdlog::logger(printable(node), std::make_shared<Sink>(write))}) {
     state_->logger.set_pattern("%L%m%d %H:%M:%S.%e torchelastic[%n] %v");
     state_->logger.set_level(threshold(level));
-    // A closed or full stderr is nothing to die of.
-    state_->logger.set_error_handler([](const std::string&) {});
 }
 
 Log::~Log() = default;
@@ -50,6 +67,10 @@ void Log::warning(const std::string& text) {
 
 void Log::error(const std::string& text) {
     state_->logger.error("{}", shown(text));
+}
+
+void Log::verbatim(const std::string& text) {
+    state_->write(text);
 }
 
 }  // namespace torchelastic::report

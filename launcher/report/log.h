@@ -1,8 +1,10 @@
-// The agent's own lines, on stderr: what a human would ask about, once.
+// The agent's own lines: what a human would ask about, once.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace torchelastic::report {
 
@@ -10,7 +12,9 @@ namespace torchelastic::report {
 /// says from which level on they are shown; WARNING unless set, as in torchrun.
 class Log {
 public:
-    Log(const std::string& node, const std::string& level);
+    /// `write` gets each line, newline included; it must not block.
+    Log(const std::string& node, const std::string& level,
+        std::function<void(std::string_view line)> write);
     ~Log();
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
@@ -18,6 +22,9 @@ public:
     void info(const std::string& text);
     void warning(const std::string& text);
     void error(const std::string& text);
+
+    /// Text of several lines, as it is.
+    void verbatim(const std::string& text);
 
 private:
     struct State;

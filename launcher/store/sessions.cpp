@@ -29,6 +29,7 @@ Step Sessions::receive(ClientId client, std::string_view bytes, Instant now) {
     Session& session = entry->second;
     const bool was_incomplete = session.decoder.incomplete();
     bool whole = false;
+    std::size_t answers = 0;
     std::optional<Error> trouble;
     held_ -= session.decoder.held();
     for (;;) {
@@ -44,7 +45,14 @@ Step Sessions::receive(ClientId client, std::string_view bytes, Instant now) {
             trouble = std::move(sends).error();
             break;
         }
+        for (const Send& each : *sends)
+            answers += each.bytes.size();
         append(step.sends, std::move(*sends));
+        // Before they are counted as unsent: a few bytes of requests can ask for gigabytes.
+        if (answers > kMaxUnsent) {
+            trouble = Error("it asks for more than it reads");
+            break;
+        }
     }
     held_ += session.decoder.held();
     stalled_ += session.decoder.incomplete() ? 1 : 0;

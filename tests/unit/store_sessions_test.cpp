@@ -120,6 +120,22 @@ TEST(Sessions, count_unfinished_requests_as_memory) {
     EXPECT_EQ(sessions.memory(), 0U);
 }
 
+TEST(Sessions, drop_who_asks_for_more_than_can_be_sent) {
+    Sessions sessions;
+    const std::string value(kMaxUnsent / 16, 'x');
+    sessions.receive(1, kGreeting + op(1) + text("/k") + text(value), kStart);
+    std::string requests;
+    for (int i = 0; i < 1000; ++i)
+        requests += op(3) + text("/k");
+    const Step step = sessions.receive(1, requests, kStart);
+    ASSERT_EQ(step.drops.size(), 1U);
+    EXPECT_EQ(step.drops[0].why, "it asks for more than it reads");
+    std::size_t bytes = 0;
+    for (const Send& each : step.sends)
+        bytes += each.bytes.size();
+    EXPECT_LT(bytes, 2 * kMaxUnsent);
+}
+
 TEST(Sessions, forget_who_left) {
     Sessions sessions;
     sessions.receive(1, op(5, keys({"/k"})), kStart);
