@@ -14,7 +14,6 @@
 #include "agent/start.h"
 #include "options/help.h"
 #include "options/parser.h"
-#include "process/keeper.h"
 
 namespace {
 
@@ -38,11 +37,6 @@ void hold_standard_descriptors() {
     }
 }
 
-int run(const options::Options& options, const Environment& environment) {
-    return torchelastic::process::run_under_keeper(
-        [&] { return torchelastic::agent::run_agent(options, environment); });
-}
-
 int run_step(const std::string& script, const std::vector<std::string>& arguments,
              const Environment& environment, const options::Environment& lookup) {
     const auto parsed = options::parse_step(script, arguments, lookup);
@@ -50,7 +44,7 @@ int run_step(const std::string& script, const std::vector<std::string>& argument
         print(stderr, "torchelastic: error: " + parsed.error().text() + "\n");
         return kUsage;
     }
-    return run(*parsed, environment);
+    return torchelastic::agent::run_agent(*parsed, environment);
 }
 
 int run_command_line(const std::vector<std::string>& arguments, const Environment& environment,
@@ -68,7 +62,7 @@ int run_command_line(const std::vector<std::string>& arguments, const Environmen
         print(stdout, "torchelastic " TORCHELASTIC_VERSION "\n");
         return 0;
     }
-    return run(std::get<options::Options>(parsed), environment);
+    return torchelastic::agent::run_agent(std::get<options::Options>(parsed), environment);
 }
 
 }  // namespace

@@ -150,7 +150,7 @@ void become_agent(spank_t spank, const char* agent) {
     const std::string cpus = step_variable(spank, kCpusCarrier);
     if (!cpus.empty()) spank_setenv(spank, kCpusPerTask, cpus.c_str(), 0);  // srun's -c wins
     spank_unsetenv(spank, kCpusCarrier);
-    hand_on(spank, kScript, arguments[0]);
+    spank_setenv(spank, kScript, arguments[0], 1);
     // Not an exec: TaskProlog, limits, TMPDIR and later plugins are still to come. Slurm has no
     // better way before 23.11 (spank_prepend_task_argv), and this one works in all versions.
     arguments[0] = strdup(agent);

@@ -9,6 +9,7 @@
 
 #include "agent/command.h"
 #include "agent/error_file.h"
+#include "base/text.h"
 #include "process/prefix.h"
 #include "process/streams.h"
 #include "report/failure_report.h"
@@ -164,6 +165,17 @@ void Agent::announce() {
     tell(Ready{store_->port(), true});
 }
 
+/// Only the nodes of the round are let in: torch's clients can prove nothing more. A node whose
+/// workers go out by another address than its agent (--local-addr) cannot be told from a stranger.
+void Agent::open_store(const Assignment& assignment) {
+    if (!setup_.options.local_addr) {
+        std::vector<std::string> members = split(assignment.members, ' ');
+        members.insert(members.end(), {"127.0.0.1", "::1"});
+        store_->allow(members);
+    }
+    store_->start();
+}
+
 /// torch without libuv refuses even to be a client of a store that it does not host itself.
 bool Agent::store_by_rank0() const {
     const auto libuv = setup_.environment.find("USE_LIBUV");
@@ -185,7 +197,7 @@ void Agent::start_workers(const Assignment& assignment) {
         store_.reset();
         reserved_.reset();
     }
-    if (store_) store_->start();
+    if (store_) open_store(assignment);
     auto workers = prepare(assignment);
     Result<process::Group> group =
         workers ? process::Group::start(

@@ -2,11 +2,14 @@
 #include "agent/logs.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <utility>
+#include <random>
+
+#include <fmt/format.h>
 
 #include "base/text.h"
 
@@ -35,39 +38,25 @@ std::string file_name(const std::string& text) {
 
 }  // namespace
 
-Result<Logs> Logs::open(const std::optional<std::string>& base, const std::string& run_name,
-                        bool keep) {
+Result<Logs> Logs::open(const std::string& base, const std::string& run_name) {
     if (base == "/dev/null") return none();
-    std::string parent;
-    std::string remove;
-    if (base) {
-        std::error_code error;
-        fs::create_directories(*base, error);
-        if (error || !fs::is_directory(*base, error)) {
-            const int code = error ? error.value() : ENOTDIR;
-            return failure(Error::from_errno("--log-dir: make the folder " + *base, code));
-        }
-        parent = *base;
-    } else {
-        const char* temporary = std::getenv("TMPDIR");
-        const bool given = temporary != nullptr && *temporary != '\0';
-        auto made = make_unique_folder(std::string(given ? temporary : "/tmp") + "/torchelastic");
-        if (!made) return failure(std::move(made).error());
-        parent = std::move(*made);
-        if (!keep) remove = parent;
+    std::error_code error;
+    fs::create_directories(base, error);
+    if (error || !fs::is_directory(base, error)) {
+        const int code = error ? error.value() : ENOTDIR;
+        return failure(Error::from_errno("make the log folder " + base, code));
     }
-    auto root = make_unique_folder(parent + "/" + file_name(run_name));
+    auto root = make_unique_folder(base + "/" + file_name(run_name));
     if (!root) return failure(std::move(root).error());
-    return Logs(std::move(*root), std::move(remove));
+    return Logs(std::move(*root));
 }
 
-Logs::~Logs() {
-    std::error_code ignored;
-    if (!remove_.empty()) fs::remove_all(remove_, ignored);
+std::string scratch_folder() {
+    const char* temporary = std::getenv("TMPDIR");
+    const bool given = temporary != nullptr && *temporary != '\0';
+    return fmt::format("{}/torchelastic_{}_{:08x}", given ? temporary : "/tmp", ::getpid(),
+                       std::random_device()());
 }
-
-Logs::Logs(Logs&& other) noexcept
-    : root_(std::exchange(other.root_, {})), remove_(std::exchange(other.remove_, {})) {}
 
 Result<std::string> Logs::folder(int round, int local_rank) const {
     if (root_.empty()) return std::string();

@@ -5,7 +5,6 @@
 // With several nodes the node's name follows the run id: the log dir may be shared by all.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,15 +14,11 @@ namespace torchelastic::agent {
 
 class Logs {
 public:
-    /// `base`: --log-dir, created if need be; "/dev/null" for no files; nothing for a folder below
-    /// $TMPDIR that is removed in the end unless `keep`.
-    static Result<Logs> open(const std::optional<std::string>& base, const std::string& run_name,
-                             bool keep);
+    /// `base`: --log-dir or, without one, scratch_folder(); created if need be; "/dev/null" for no
+    /// files.
+    static Result<Logs> open(const std::string& base, const std::string& run_name);
     /// No files.
-    static Logs none() { return Logs("", ""); }
-    ~Logs();
-    Logs(Logs&& other) noexcept;
-    Logs& operator=(Logs&&) = delete;
+    static Logs none() { return Logs(""); }
 
     bool has_files() const { return !root_.empty(); }
 
@@ -34,11 +29,13 @@ public:
     const std::string& root() const { return root_; }
 
 private:
-    Logs(std::string root, std::string remove)
-        : root_(std::move(root)), remove_(std::move(remove)) {}
+    explicit Logs(std::string root) : root_(std::move(root)) {}
 
     std::string root_;
-    std::string remove_;  // what to remove in the end, or empty
 };
+
+/// A name below $TMPDIR that nobody else has; nothing is made. Whoever outlives the agent removes
+/// it in the end, if no one asked for what it holds.
+std::string scratch_folder();
 
 }  // namespace torchelastic::agent

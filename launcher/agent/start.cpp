@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 
 #include <fmt/format.h>
@@ -82,9 +83,10 @@ std::optional<rlimit> raise_descriptor_limit() {
 /// One run of one agent: owns the loop and all that lives on it.
 class Run {
 public:
-    Run(const options::Options& options, const Environment& environment)
+    Run(const options::Options& options, const Environment& environment, std::string log_base)
         : options_(options),
           environment_(environment),
+          log_base_(std::move(log_base)),
           log_(host_name(), level(environment),
                [this](std::string_view text) { stderr_.write(text); }) {}
 
@@ -147,7 +149,7 @@ private:
         if (several) setup.setting.gloo_interface = gloo_interface(meeting.address);
         setup.keep_alive = settings(options_).keep_alive;
         setup.plan = plan(meeting);
-        auto logs = open_logs(several ? setup.plan.run_id + "_" + place_.node : setup.plan.run_id);
+        auto logs = Logs::open(log_base_, setup.plan.run_id + (several ? "_" + place_.node : ""));
         if (!logs && !setup.trouble) setup.trouble = logs.error().text();
         if (std::holds_alternative<rdzv::Host>(meeting.place)) {
             warn_of_threads(setup.setting.workers);
@@ -168,12 +170,6 @@ private:
         plan.join_timeout = options_.rdzv_conf.join_timeout;
         plan.end_timeout = options_.shutdown_timeout + kEndMargin;
         return plan;
-    }
-
-    Result<Logs> open_logs(const std::string& name) const {
-        const bool keep =
-            options_.redirects != options::StreamMap{} || options_.tee != options::StreamMap{};
-        return Logs::open(options_.log_dir, name, keep);
     }
 
     void warn_of_threads(int workers) {
@@ -210,6 +206,7 @@ private:
 
     const options::Options& options_;
     const Environment& environment_;
+    std::string log_base_;
     net::Loop loop_;
     Stderr stderr_{loop_};
     report::Log log_;
@@ -225,10 +222,33 @@ private:
     bool ended_ = false;
 };
 
+/// The folder of logs that nobody asked for: error files live there. Both the keeper and the agent
+/// remove it, because either may be killed.
+class Scratch {
+public:
+    explicit Scratch(const options::Options& options)
+        : keep_(options.log_dir || options.redirects != options::StreamMap{} ||
+                options.tee != options::StreamMap{}),
+          path_(options.log_dir.value_or(scratch_folder())) {}
+    ~Scratch() {
+        std::error_code ignored;
+        if (!keep_) std::filesystem::remove_all(path_, ignored);
+    }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+
+    const std::string& path() const { return path_; }
+
+private:
+    bool keep_;
+    std::string path_;
+};
+
 }  // namespace
 
 int run_agent(const options::Options& options, const Environment& environment) {
-    return Run(options, environment)();
+    const Scratch scratch(options);
+    return process::run_under_keeper([&] { return Run(options, environment, scratch.path())(); });
 }
 
 }  // namespace torchelastic::agent

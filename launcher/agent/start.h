@@ -6,7 +6,8 @@
 
 namespace torchelastic::agent {
 
-/// Runs this node's agent to its end; the exit code of the process. Errors are printed.
+/// Runs this node's agent to its end, under a keeper; the exit code of the process. Errors are
+/// printed. To be called once, while there is one thread.
 int run_agent(const options::Options& options, const Environment& environment);
 
 }  // namespace torchelastic::agent

@@ -31,7 +31,12 @@ std::vector<Assignment> assign_ranks(std::vector<Candidate> candidates) {
         role_world[each.card.role] += each.card.workers;
         assignments.push_back(std::move(next));
     }
+    std::string members;
+    for (const Candidate& each : candidates) {
+        members += (members.empty() ? "" : " ") + each.card.address;
+    }
     for (std::size_t i = 0; i < assignments.size(); ++i) {
+        assignments[i].members = members;
         assignments[i].world_size = world;
         assignments[i].role_world_size = role_world[candidates[i].card.role];
     }

@@ -109,6 +109,7 @@ struct Assignment {
     std::uint16_t master_port = 0;
     bool agent_store = true;
     std::string run_id;
+    std::string members;  ///< numeric addresses of the round's nodes, separated by blanks
     bool operator==(const Assignment&) const = default;
 };
 /// Stop the workers of this round; then say Ready.

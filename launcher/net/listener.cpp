@@ -38,9 +38,19 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
             [weak = weak_from_this()](const asio::error_code& error, tcp::socket socket) {
                 const auto state = weak.lock();
                 if (!state || !state->acceptor.is_open()) return;
-                if (!error) state->accepted(Connection(state->loop, Fd(socket.release())));
+                if (error) return state->try_later();
+                state->accepted(Connection(state->loop, Fd(socket.release())));
                 if (state->acceptor.is_open()) state->await();
             });
+    }
+
+    /// Without descriptors to spare accept(2) fails at once, and the socket stays readable.
+    void try_later() {
+        pause.expires_after(std::chrono::milliseconds(100));
+        pause.async_wait([weak = weak_from_this()](const asio::error_code& error) {
+            const auto state = weak.lock();
+            if (!error && state && state->acceptor.is_open()) state->await();
+        });
     }
 
     Loop& loop;

@@ -37,12 +37,15 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
         timer.arm(keep_alive.interval, [weak = weak_from_this()] {
             const auto state = weak.lock();
             if (!state || state->over) return;
-            state->missed = state->heard ? 0 : state->missed + 1;
+            // Until it is proven a peer has to prove, not just to talk.
+            state->missed = state->heard && state->proven ? 0 : state->missed + 1;
             state->heard = false;
             if (state->missed >= state->keep_alive.attempts) {
                 const std::chrono::duration<double> silence =
                     state->keep_alive.interval * state->missed;
-                return state->end(fmt::format("no word for {:.3g} s", silence.count()));
+                return state->end(fmt::format("no {} for {:.3g} s",
+                                              state->proven ? "word" : "proof of the job's token",
+                                              silence.count()));
             }
             if (state->proven) state->connection.send(wire::frame(wire::encode(wire::Ping{})));
             state->tick();

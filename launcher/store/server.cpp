@@ -1,6 +1,8 @@
 // Carries bytes between connections and sessions, and closes what sessions drop.
 #include "store/server.h"
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <string_view>
 #include <unordered_map>
@@ -21,6 +23,12 @@ namespace {
 
 constexpr Duration kSweep = std::chrono::seconds(1);
 constexpr int kMaxComplaints = 20;
+
+/// Half of our descriptors: the agent needs some for itself, to restart the workers for example.
+std::size_t most_peers() {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 2 : 512;
+}
 
 }  // namespace
 
@@ -54,9 +62,16 @@ struct Server::State {
     ClientId last_client = 0;
     std::unordered_map<ClientId, Peer> peers;
     std::size_t unsent = 0;  // of all peers
+    std::size_t max_peers = most_peers();
 };
 
 void Server::State::accept(net::Connection connection) {
+    if (peers.size() >= max_peers) {
+        refused(connection.peer(), fmt::format("{} connections are open, and no more are taken "
+                                               "(half of RLIMIT_NOFILE)",
+                                               peers.size()));
+        return;
+    }
     if (!allowed.empty() && !allowed.contains(connection.peer().host)) {
         refused(connection.peer(), "not the address of a node of this job");
         return;

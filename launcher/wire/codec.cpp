@@ -140,6 +140,7 @@ void visit(auto& on, Assignment& m) {
     on("master_port", m.master_port);
     on("agent_store", m.agent_store);
     on("run_id", m.run_id);
+    on("members", m.members);
 }
 void visit(auto& on, Stop& m) {
     on("round", m.round);

@@ -183,21 +183,13 @@ protected:
         std::string pattern = testing::TempDir() + "logs_test_XXXXXX";
         ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
         base_ = pattern;
-        ::setenv("TMPDIR", base_.c_str(), 1);
     }
-    void TearDown() override {
-        ::unsetenv("TMPDIR");
-        fs::remove_all(base_);
-    }
-    std::size_t entries() const {
-        return static_cast<std::size_t>(
-            std::distance(fs::directory_iterator(base_), fs::directory_iterator()));
-    }
+    void TearDown() override { fs::remove_all(base_); }
     std::string base_;
 };
 
 TEST_F(LogFolders, have_torchruns_layout) {
-    auto logs = Logs::open(base_ + "/deep/er", "run/1", false);
+    auto logs = Logs::open(base_ + "/deep/er", "run/1");
     ASSERT_TRUE(logs) << logs.error().text();
     const auto folder = logs->folder(2, 1);
     ASSERT_TRUE(folder);
@@ -206,20 +198,8 @@ TEST_F(LogFolders, have_torchruns_layout) {
     EXPECT_TRUE(fs::is_directory(*folder));
 }
 
-TEST_F(LogFolders, vanish_if_nobody_asked_for_them) {
-    {
-        auto logs = Logs::open(std::nullopt, "run", false);
-        ASSERT_TRUE(logs);
-        ASSERT_TRUE(logs->folder(0, 0));
-        EXPECT_EQ(entries(), 1U);
-    }
-    EXPECT_EQ(entries(), 0U);
-    { auto kept = Logs::open(std::nullopt, "run", true); }
-    EXPECT_EQ(entries(), 1U);
-}
-
 TEST_F(LogFolders, are_none_with_dev_null) {
-    auto logs = Logs::open("/dev/null", "run", false);
+    auto logs = Logs::open("/dev/null", "run");
     ASSERT_TRUE(logs);
     EXPECT_FALSE(logs->has_files());
     EXPECT_EQ(*logs->folder(0, 0), "");
@@ -227,10 +207,13 @@ TEST_F(LogFolders, are_none_with_dev_null) {
 
 TEST_F(LogFolders, cannot_be_where_a_file_is) {
     std::ofstream(base_ + "/file") << "x";
-    const auto logs = Logs::open(base_ + "/file", "run", false);
+    const auto logs = Logs::open(base_ + "/file", "run");
     ASSERT_FALSE(logs);
-    EXPECT_EQ(logs.error().text(),
-              "--log-dir: make the folder " + base_ + "/file: not a directory");
+    EXPECT_EQ(logs.error().text(), "make the log folder " + base_ + "/file: not a directory");
+}
+
+TEST(ScratchFolder, is_another_one_each_time) {
+    EXPECT_NE(scratch_folder(), scratch_folder());
 }
 
 }  // namespace

@@ -117,6 +117,7 @@ TEST(Formation, gives_consecutive_ranks_in_node_order_to_uneven_nodes) {
         EXPECT_EQ(each.master_port, 1001);
         EXPECT_EQ(each.restart_count, 0);
         EXPECT_EQ(each.run_id, "7.0.0");
+        EXPECT_EQ(each.members, "10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4");
     }
 }
 

@@ -1,5 +1,7 @@
 // The loop, and connections over loopback.
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -160,6 +162,32 @@ TEST(Connector, says_why_it_failed) {
                    [&](Result<Connection> result) { why = result.error().text(); });
     loop.run();
     EXPECT_EQ(why, "connect to no-number:1: not a numeric address");
+}
+
+TEST(Listener, goes_on_once_there_are_descriptors_again) {
+    Loop loop;
+    auto listener = Listener::open(loop, "127.0.0.1", 0);
+    ASSERT_TRUE(listener);
+    Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in to{.sin_family = AF_INET, .sin_port = htons(listener->port())};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit none = before;
+    none.rlim_cur = 3;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    bool accepted = false;
+    listener->start([&](const Connection&) {
+        accepted = true;
+        loop.stop();
+    });
+    Timer relief(loop);
+    Timer guard(loop);
+    relief.arm(milliseconds(20), [&] { ::setrlimit(RLIMIT_NOFILE, &before); });
+    guard.arm(seconds(20), [&] { loop.stop(); });
+    loop.run();
+    EXPECT_TRUE(accepted);
 }
 
 TEST(Listener, says_which_port_is_taken) {

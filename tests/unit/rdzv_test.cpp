@@ -7,6 +7,7 @@
 #include "rdzv/door.h"
 #include "rdzv/slurm.h"
 #include "slurm/ports.h"
+#include "wire/frame.h"
 
 namespace torchelastic::rdzv {
 namespace {
@@ -126,7 +127,27 @@ TEST(Door, closes_who_proves_nothing_in_time) {
     net::Connector connector(house.loop, {"127.0.0.1", house.port}, seconds(5),
                              [&](Result<net::Connection> result) { mute = std::move(*result); });
     house.loop.run();
-    EXPECT_NE(house.complaint.find(": no word for"), std::string::npos) << house.complaint;
+    EXPECT_NE(house.complaint.find(": no proof of the job's token for"), std::string::npos)
+        << house.complaint;
+}
+
+TEST(Door, is_not_held_open_by_a_byte_now_and_then) {
+    House house({"secret", "7.0.0"}, {milliseconds(5), 2});
+    std::optional<net::Connection> slow;
+    net::Timer next(house.loop);
+    std::function<void()> trickle = [&] {
+        slow->send(std::string(1, '\0'));
+        next.arm(milliseconds(1), trickle);
+    };
+    net::Connector connector(
+        house.loop, {"127.0.0.1", house.port}, seconds(5), [&](Result<net::Connection> result) {
+            slow = std::move(*result);
+            slow->send(std::string(wire::kPreamble) + std::string("\0\0\3\xf0", 4));
+            trickle();
+        });
+    house.loop.run();
+    EXPECT_NE(house.complaint.find(": no proof of the job's token for"), std::string::npos)
+        << house.complaint;
 }
 
 TEST(Session, tells_of_a_peer_that_falls_silent) {

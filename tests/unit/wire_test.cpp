@@ -32,6 +32,7 @@ std::vector<Message> every_message() {
     assignment.master_port = 65535;
     assignment.agent_store = false;
     assignment.run_id = "7.0.0";
+    assignment.members = "10.0.0.1 10.0.0.2";
     return {Ping{},           Hello{card},
             Unable{"no GPU"}, Ready{40000, false},
             Started{3},       Failed{4, failure},
