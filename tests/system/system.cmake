@@ -15,8 +15,7 @@ endfunction()
 # A test ends itself, and its cluster with it, a little before ctest would.
 torchelastic_system_test(standalone TIMEOUT 320)
 torchelastic_system_test(standalone_training HEAVY TIMEOUT 320)
-# srun cannot load a plugin that brings a sanitizer's runtime.
-if(TARGET spank_torchelastic AND NOT TORCHELASTIC_SANITIZE)
+if(TARGET spank_torchelastic)
     torchelastic_system_test(main_job HEAVY TIMEOUT 320 LABELS cluster)
     torchelastic_system_test(recorded_exception HEAVY TIMEOUT 320 LABELS cluster)
     torchelastic_system_test(restart HEAVY TIMEOUT 440 LABELS cluster)
