@@ -283,7 +283,7 @@ void Agent::worker_exited(const process::WorkerExit& exit) {
     if (logs_.has_files()) {
         const std::string path = folder(exit.local_rank) + "/error.json";
         if (auto recorded = read_error_file(path)) {
-            failure.error_file = path;
+            if (setup_.keeps_logs) failure.error_file = path;
             failure.message = std::move(recorded->message);
             failure.traceback = std::move(recorded->traceback);
         }

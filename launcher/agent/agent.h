@@ -27,6 +27,7 @@ struct Setup {
     Environment environment;
     WorkerSetting setting;
     std::optional<rlimit> open_files;  ///< the workers' RLIMIT_NOFILE
+    bool keeps_logs = false;           ///< people can look at the files afterwards
     coordinator::Plan plan;            ///< used by the agent that coordinates
     rdzv::KeepAlive keep_alive;
     rdzv::Meeting meeting;

@@ -1,10 +1,13 @@
 // Reading torch's error files.
 #include "agent/error_file.h"
 
-#include <fstream>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
+#include "base/fd.h"
 #include "base/text.h"
 
 namespace torchelastic::agent {
@@ -13,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kLimit = 1U << 20;
+constexpr std::size_t kLimit = 256U << 10;
 
 std::string text_at(const json& object, const char* name) {
     if (!object.is_object()) return "";
@@ -46,11 +49,13 @@ std::optional<RecordedError> parse_error_file(std::string_view text) {
 
 std::optional<RecordedError> read_error_file(const std::string& path) {
     if (path.empty()) return std::nullopt;
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return std::nullopt;
+    // The worker may have left anything there; a pipe without a writer must not hold us up.
+    const Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    struct stat status {};
+    if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
     std::string text(kLimit, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
+    const ssize_t got = ::read(file.get(), text.data(), text.size());
+    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
     return parse_error_file(text);
 }
 

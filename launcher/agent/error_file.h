@@ -18,7 +18,7 @@ struct RecordedError {
 /// its text as the message: it must neither hide the failure nor end the job.
 std::optional<RecordedError> parse_error_file(std::string_view text);
 
-/// Nothing if there is no such file or it is empty. At most 1 MiB is read.
+/// Nothing if there is no such regular file or it is empty. At most 256 KiB are read.
 std::optional<RecordedError> read_error_file(const std::string& path);
 
 }  // namespace torchelastic::agent

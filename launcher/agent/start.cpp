@@ -80,6 +80,12 @@ std::optional<rlimit> raise_descriptor_limit() {
     return before;
 }
 
+/// Whether the user asked for files of the workers.
+bool keeps_logs(const options::Options& options) {
+    return options.log_dir || options.redirects != options::StreamMap{} ||
+           options.tee != options::StreamMap{};
+}
+
 /// One run of one agent: owns the loop and all that lives on it.
 class Run {
 public:
@@ -145,6 +151,7 @@ private:
         setup.setting.workers = workers.value_or(1);
         setup.setting.role = options_.role;
         setup.open_files = open_files_;
+        setup.keeps_logs = keeps_logs(options_);
         const bool several = meeting.expected.size() > 1;
         if (several) setup.setting.gloo_interface = gloo_interface(meeting.address);
         setup.keep_alive = settings(options_).keep_alive;
@@ -189,11 +196,11 @@ private:
     }
 
     void hear(int signal) {
+        if (echo_.repeats(signal, std::chrono::steady_clock::now())) return;
         if (signal == SIGUSR1 || signal == SIGUSR2) {
             if (agent_) agent_->pass_on(signal);
             return;
         }
-        if (echo_.repeats(signal, std::chrono::steady_clock::now())) return;
         if (agent_) return agent_->told_to_end(signal);
         end(128 + signal);
     }
@@ -227,9 +234,7 @@ private:
 class Scratch {
 public:
     explicit Scratch(const options::Options& options)
-        : keep_(options.log_dir || options.redirects != options::StreamMap{} ||
-                options.tee != options::StreamMap{}),
-          path_(options.log_dir.value_or(scratch_folder())) {}
+        : keep_(keeps_logs(options)), path_(options.log_dir.value_or(scratch_folder())) {}
     ~Scratch() {
         std::error_code ignored;
         if (!keep_) std::filesystem::remove_all(path_, ignored);

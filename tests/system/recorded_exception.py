@@ -23,8 +23,8 @@ PROGRAM = """
 def test():
     with harness.Cluster(gpus="0,0") as cluster:
         cluster.script("program.py", PROGRAM)
-        job = cluster.run("srun", "-N2", "--torchelastic", "program.py", python=cluster.python(),
-                          limit=120)
+        job = cluster.run("srun", "-N2", "--torchelastic", "--log-dir=logs", "program.py",
+                          python=cluster.python(), limit=120)
         equal(job.code, 1, "exit code", job.output)
         report = job.output.partition("Root Cause")[2]
         equal(count(r"rank +: 1 \(local_rank: 0\)", report), 1, "the rank in the report",

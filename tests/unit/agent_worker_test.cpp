@@ -174,6 +174,7 @@ TEST(ErrorFile, that_is_broken_still_tells_what_it_holds) {
     }
     EXPECT_FALSE(parse_error_file(" \n"));
     EXPECT_FALSE(read_error_file("/nonexistent/error.json"));
+    EXPECT_FALSE(read_error_file("/dev/zero"));
     EXPECT_FALSE(read_error_file(""));
 }
 
