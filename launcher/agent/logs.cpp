@@ -46,7 +46,9 @@ Result<Logs> Logs::open(const std::string& base, const std::string& run_name) {
         const int code = error ? error.value() : ENOTDIR;
         return failure(Error::from_errno("make the log folder " + base, code));
     }
-    auto root = make_unique_folder(base + "/" + file_name(run_name));
+    // Workers may change their directory: what they are told must not depend on it.
+    const std::string parent = fs::absolute(base, error).string();
+    auto root = make_unique_folder(parent + "/" + file_name(run_name));
     if (!root) return failure(std::move(root).error());
     return Logs(std::move(*root));
 }

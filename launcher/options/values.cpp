@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -98,6 +99,7 @@ constexpr std::array kKeys = {
 
 Error unknown_key(std::string_view name) {
     std::vector<std::string> known;
+    known.reserve(std::size(kKeys));
     for (const Key& key : kKeys)
         known.emplace_back(key.name);
     return Error(

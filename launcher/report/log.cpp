@@ -49,7 +49,7 @@ std::string shown(const std::string& text) {
 }  // namespace
 
 Log::Log(const std::string& node, const std::string& level,
-         std::function<void(std::string_view)> write)
+         const std::function<void(std::string_view)>& write)
     : state_(new State{write, spdlog::logger(printable(node), std::make_shared<Sink>(write))}) {
     state_->logger.set_pattern("%L%m%d %H:%M:%S.%e torchelastic[%n] %v");
     state_->logger.set_level(threshold(level));

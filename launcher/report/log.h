@@ -14,7 +14,7 @@ class Log {
 public:
     /// `write` gets each line, newline included; it must not block.
     Log(const std::string& node, const std::string& level,
-        std::function<void(std::string_view line)> write);
+        const std::function<void(std::string_view line)>& write);
     ~Log();
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
