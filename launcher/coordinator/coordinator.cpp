@@ -126,8 +126,7 @@ void Coordinator::on_failed(Agent& agent, const Event& event, Instant now) {
         const std::string left =
             plan_.max_restarts == 0
                 ? "no restarts were asked for (--max-restarts)"
-                : fmt::format("all {} are used",
-                              count(static_cast<std::size_t>(restarts_), "restart"));
+                : fmt::format("no restart is left (--max-restarts={})", plan_.max_restarts);
         return finish({Outcome::worker_failed, code, what + "; " + left}, now);
     }
     restarts_ += 1;

@@ -85,11 +85,12 @@ std::string failure_report(const std::string& program, const std::vector<WorkerF
     std::string root = block(0, failures.front());
     std::string others;
     std::vector<int> victims;
+    std::size_t blocks = 1;
     for (std::size_t i = 1; i < failures.size(); ++i) {
         if (failures[i].ordered) {
             victims.push_back(failures[i].rank);
         } else {
-            others += block(i, failures[i]);
+            others += block(blocks++, failures[i]);
         }
     }
     if (others.empty()) others = "  <NO_OTHER_FAILURES>\n";
