@@ -38,6 +38,7 @@ struct Settings {
     Duration join_timeout = std::chrono::seconds(600);
     KeepAlive keep_alive;
     std::optional<std::string> local_address;  ///< --local-addr
+    Duration pmix_timeout = std::chrono::seconds(60);
     std::optional<std::pair<std::uint16_t, std::uint16_t>> port_range;
 };
 
@@ -48,6 +49,10 @@ public:
 
     /// Calls `done` once, from the loop or before it returns.
     virtual void meet(std::function<void(Result<Meeting>)> done) = 0;
+
+    /// A thread of a library is still at work and nobody can end it: the process must end by
+    /// _exit(2), which takes nothing down under that thread's feet.
+    virtual bool stuck() const { return false; }
 };
 
 }  // namespace torchelastic::rdzv

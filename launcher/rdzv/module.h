@@ -1,0 +1,37 @@
+// Loading a rendezvous module: a library that few sites lack, but that must cost nothing where it
+// is not asked for.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace torchelastic::rdzv {
+
+/// What an exchange of business cards came to.
+struct Exchanged {
+    std::uint32_t rank = 0;          ///< this process's, by which `cards` are in order
+    std::string name;                ///< the launcher's, for all processes together
+    std::vector<std::string> cards;  ///< one of every rank
+};
+
+/// Where modules are looked for, in this order: the folders of `plugin_path` (separated by ':'),
+/// ../lib/torchelastic beside the program's own folder, and where they are installed. Pure.
+std::vector<std::string> module_folders(const std::string& plugin_path, const std::string& program);
+
+/// The file of the running program, which may have been moved since it was built; "" if unknown.
+std::string program_file();
+
+/// Loads a module from the first of `folders` that has it and lets it exchange `card`; blocks as
+/// ExchangeModule says. `doing` hears what is being tried, from this thread, as a text that lives
+/// for ever. The module stays loaded until the process ends: what it brought along may have left
+/// threads and handlers behind.
+Result<Exchanged> exchange_by_module(const std::string& file,
+                                     const std::vector<std::string>& folders,
+                                     const std::string& card,
+                                     const std::function<void(const char* step)>& doing);
+
+}  // namespace torchelastic::rdzv

@@ -1,0 +1,271 @@
+// Meeting by business cards.
+#include "rdzv/pmix.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "rdzv/business_card.h"
+#include "rdzv/dialer.h"
+#include "rdzv/errand.h"
+#include "rdzv/own_addresses.h"
+#include "slurm/ports.h"
+#include "wire/handshake.h"
+
+namespace torchelastic::rdzv {
+
+namespace {
+
+/// Enough that a free one is found in a range of the user's.
+constexpr std::size_t kPorts = 8;
+
+/// How long an address is tried alone before the next one is tried beside it.
+constexpr Duration kHeadStart = std::chrono::milliseconds(250);
+
+constexpr std::string_view kSlurmNamespace = "slurm.pmix.";
+
+std::string random_hexadecimal(std::size_t bytes) {
+    std::string digits;
+    for (const char byte : wire::random_nonce().substr(0, bytes))
+        digits += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+    return digits;
+}
+
+/// A launcher's name for a job, fit to be a part of paths.
+std::string as_run_id(const std::string& name, const std::string& random) {
+    std::string id = name.substr(0, 64);
+    for (char& c : id) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || c == '.' || c == '-';
+        if (!plain) c = '_';
+    }
+    return id + "." + random.substr(0, 8);
+}
+
+class PmixRendezvous : public Rendezvous {
+public:
+    PmixRendezvous(net::Loop& loop, Member member, Settings settings, Exchange exchange)
+        : loop_(loop),
+          member_(std::move(member)),
+          settings_(std::move(settings)),
+          exchange_(std::move(exchange)),
+          patience_(loop),
+          head_start_(loop) {}
+
+    void meet(std::function<void(Result<Meeting>)> done) override {
+        done_ = std::move(done);
+        auto card = own_card();
+        if (!card) return finish(failure(std::move(card).error()));
+        if (member_.pause == Duration::zero()) return ask(encode(*card));
+        patience_.arm(member_.pause, [this, bytes = encode(*card)] { ask(bytes); });
+    }
+
+    bool stuck() const override { return errand_ && errand_->running(); }
+
+private:
+    void ask(const std::string& card) {
+        auto started = Errand::start(
+            loop_,
+            [exchange = exchange_, card](const Errand::Doing& doing) {
+                return exchange(card, doing);
+            },
+            [this](const Result<Exchanged>& result) {
+                if (!done_) return;  // it came too late
+                patience_.cancel();
+                if (auto met = meet_at(result); !met) finish(failure(std::move(met).error()));
+            });
+        if (!started) return finish(failure(std::move(started).error()));
+        errand_.emplace(std::move(*started));
+        patience_.arm(settings_.pmix_timeout, [this] { give_up(); });
+    }
+
+    Result<BusinessCard> own_card() {
+        auto listener = listen();
+        if (!listener) return failure(std::move(listener).error());
+        auto addresses = own_places();
+        if (!addresses) return failure(std::move(addresses).error());
+        BusinessCard card;
+        card.node = member_.node;
+        card.addresses = std::move(*addresses);
+        card.port = listener->port();
+        card.token = random_hexadecimal(32);
+        card.run = random_hexadecimal(8);
+        listener_.emplace(std::move(*listener));
+        return card;
+    }
+
+    Result<net::Listener> listen() {
+        if (!settings_.port_range) return net::Listener::open(loop_, "", 0);
+        const auto [first, last] = *settings_.port_range;
+        Result<net::Listener> listener = failure("the range is empty");
+        for (const std::uint16_t port :
+             slurm::port_sequence(random_hexadecimal(8), kPorts, {first, last})) {
+            listener = net::Listener::open(loop_, "", port);
+            if (listener) return listener;
+        }
+        return failure(std::move(listener).error().because(fmt::format(
+            "find a free port in port_range={}-{} on node {}", first, last, member_.node)));
+    }
+
+    Result<std::vector<std::string>> own_places() const {
+        if (settings_.local_address) {
+            auto found = net::resolve(*settings_.local_address);
+            if (!found) return failure(std::move(found).error().because("--local-addr"));
+            return found;
+        }
+        std::vector<std::string> addresses = own_addresses();
+        if (member_.address.empty()) return addresses;
+        std::erase(addresses, member_.address);
+        addresses.insert(addresses.begin(), member_.address);
+        return addresses;
+    }
+
+    double patience() const {
+        return std::chrono::duration<double>(settings_.pmix_timeout).count();
+    }
+
+    void give_up() {
+        std::string why = fmt::format(
+            "no answer from PMIx within {:.3g} s (--rdzv-conf pmix_timeout=SECONDS): "
+            "still {}",
+            patience(), errand_->step());
+        if (!member_.run_id.empty()) {
+            why +=
+                " (if Slurm complained of 'Munge decode failed', it lost a message: "
+                "SLURM_PMIX_DIRECT_CONN=false in the environment of srun avoids that)";
+        }
+        finish(failure(std::move(why)));
+    }
+
+    Result<void> meet_at(const Result<Exchanged>& exchanged) {
+        const auto fail = [](Error error) {
+            return failure(std::move(error).because("exchange business cards through PMIx"));
+        };
+        if (!exchanged) return fail(exchanged.error());
+        auto cards = read_cards(exchanged->cards);
+        if (!cards) return fail(std::move(cards).error());
+        cards_ = std::move(*cards);
+        meeting_.id = member_.node;
+        meeting_.order = static_cast<int>(exchanged->rank);
+        for (const BusinessCard& card : cards_)
+            meeting_.expected.push_back(card.node);
+        const BusinessCard& first = cards_.front();
+        meeting_.credentials = {first.token, member_.run_id.empty()
+                                                 ? as_run_id(exchanged->name, first.run)
+                                                 : member_.run_id};
+        addresses_ = distinct_addresses(cards_, 0);
+        if (cards_.size() > 1 && addresses_.empty()) {
+            return fail(
+                Error(fmt::format("node {} has no address that others could reach (it has "
+                                  "{}): give one by --local-addr",
+                                  first.node, join(first.addresses, ", "))));
+        }
+        exchanged->rank == 0 ? host() : call();
+        return {};
+    }
+
+    void host() {
+        const std::string own = addresses_.empty() ? "127.0.0.1" : addresses_.front();
+        meeting_.address = settings_.local_address.value_or(own);
+        Host host;
+        if (cards_.size() > 1) host.listener = std::move(listener_);
+        meeting_.place = std::move(host);
+        finish(std::move(meeting_));
+    }
+
+    /// The first agent has been listening since before it handed out its card: it can only be late
+    /// in hearing of the others, or gone.
+    void call() {
+        listener_.reset();
+        patience_.arm(settings_.pmix_timeout, [this] {
+            dialers_.clear();
+            head_start_.cancel();
+            finish(failure(fmt::format(
+                "meet the agent of node {} (PMIx rank 0): not found at {} port {} within {:.3g} s "
+                "(--rdzv-conf pmix_timeout=SECONDS)",
+                cards_.front().node, join(addresses_, ", "), cards_.front().port, patience())));
+        });
+        call_next();
+    }
+
+    /// Tries one more of the first agent's addresses beside those that are being tried.
+    void call_next() {
+        dialers_.push_back(std::make_unique<Dialer>(
+            loop_, addresses_[dialers_.size()], std::vector<std::uint16_t>{cards_.front().port},
+            meeting_.credentials, settings_.keep_alive, settings_.join_timeout,
+            [this](Result<Session> session) {
+                session ? enter(std::move(*session)) : miss(session.error().text());
+            }));
+        if (dialers_.size() == addresses_.size()) return;
+        head_start_.arm(kHeadStart, [this] { call_next(); });
+    }
+
+    void enter(Session session) {
+        patience_.cancel();
+        head_start_.cancel();
+        meeting_.address = settings_.local_address.value_or(session.local().host);
+        meeting_.place = Guest{std::move(session)};
+        finish(std::move(meeting_));
+    }
+
+    void miss(std::string why) {
+        misses_.push_back(std::move(why));
+        if (misses_.size() < addresses_.size()) return;
+        patience_.cancel();
+        finish(failure(fmt::format("meet the agent of node {} (PMIx rank 0): {}",
+                                   cards_.front().node, join(misses_, "; "))));
+    }
+
+    void finish(Result<Meeting> result) {
+        const auto done = std::move(done_);
+        done_ = nullptr;
+        if (done) done(std::move(result));
+    }
+
+    net::Loop& loop_;
+    Member member_;
+    Settings settings_;
+    Exchange exchange_;
+    std::function<void(Result<Meeting>)> done_;
+    std::optional<net::Listener> listener_;
+    net::Timer patience_;
+    std::optional<Errand> errand_;
+
+    Meeting meeting_;
+    std::vector<BusinessCard> cards_;
+    std::vector<std::string> addresses_;  ///< where the first agent may be reached
+    net::Timer head_start_;
+    std::vector<std::unique_ptr<Dialer>> dialers_;
+    std::vector<std::string> misses_;
+};
+
+}  // namespace
+
+Result<std::optional<slurm::Allocation>> pmix_step(const slurm::Environment& environment) {
+    const auto name = environment.find("PMIX_NAMESPACE");
+    if (name == environment.end() || name->second.empty() || !environment.contains("PMIX_RANK")) {
+        return failure(
+            "--rdzv-backend=pmix: not started under a PMIx launcher: use srun --mpi=pmix, mpirun "
+            "or prterun");
+    }
+    if (!name->second.starts_with(kSlurmNamespace)) return std::nullopt;
+    auto step = slurm::read_allocation(environment);
+    if (!step) return step;
+    const std::string own =
+        *step ? fmt::format("{}{}.{}", kSlurmNamespace, (*step)->job_id, (*step)->step_id) : "";
+    if (name->second == own) return step;
+    return failure(
+        fmt::format("--rdzv-backend=pmix: PMIX_NAMESPACE={} was inherited, {}: use srun --mpi=pmix",
+                    printable(name->second, 64),
+                    *step ? fmt::format("this is step {}.{}", (*step)->job_id, (*step)->step_id)
+                          : "this is no task of a Slurm step"));
+}
+
+std::unique_ptr<Rendezvous> pmix_rendezvous(net::Loop& loop, Member member, Settings settings,
+                                            Exchange exchange) {
+    return std::make_unique<PmixRendezvous>(loop, std::move(member), std::move(settings),
+                                            std::move(exchange));
+}
+
+}  // namespace torchelastic::rdzv
