@@ -1,0 +1,148 @@
+// The module that asks PMIx: the only code that links libpmix. It shares no loop, no socket and no
+// memory with the program that loads it.
+//
+// Of PMIx it uses what every launcher can be relied on for: Init, Put, Commit, one fence of the
+// whole namespace that collects data, Get, Finalize. Under Slurm (22.05 to 26.05) a fence without
+// data is no fence, one of a part of the ranks hangs, and any event notification kills the step.
+#include <pmix.h>
+
+#include <cstdio>
+#include <string>
+#include <utility>
+
+#include "base/result.h"
+#include "rdzv/exchange.h"
+
+namespace {
+
+using torchelastic::Error;
+using torchelastic::failure;
+using torchelastic::Result;
+using torchelastic::rdzv::ExchangeAnswer;
+using torchelastic::rdzv::ExchangeModule;
+
+constexpr const char* kKey = "torchelastic.card";
+
+Result<void> result_of(const char* call, pmix_status_t status) {
+    if (status == PMIX_SUCCESS) return {};
+    return failure(std::string(call) + ": " + PMIx_Error_string(status) + " (" +
+                   std::to_string(status) + ")");
+}
+
+/// A session with the launcher's PMIx server, from Init to Finalize.
+class Client {
+public:
+    static Result<Client> init() {
+        pmix_proc_t self{};
+        const auto done = result_of("PMIx_Init", PMIx_Init(&self, nullptr, 0));
+        if (!done) return failure(done.error());
+        return Client(self);
+    }
+    ~Client() {
+        if (open_) PMIx_Finalize(nullptr, 0);
+    }
+    Client(Client&& other) noexcept
+        : self_(other.self_), open_(std::exchange(other.open_, false)) {}
+    Client& operator=(Client&&) = delete;
+
+    const pmix_proc_t& self() const { return self_; }
+
+    pmix_proc_t rank(pmix_rank_t rank) const {
+        pmix_proc_t proc = self_;
+        proc.rank = rank;
+        return proc;
+    }
+
+private:
+    explicit Client(const pmix_proc_t& self) : self_(self) {}
+
+    pmix_proc_t self_;
+    bool open_ = true;
+};
+
+/// A value that PMIx gave away.
+class Value {
+public:
+    static Result<Value> get(const pmix_proc_t& of, const char* key, pmix_data_type_t type) {
+        Value value;
+        const auto got = result_of("PMIx_Get", PMIx_Get(&of, key, nullptr, 0, &value.value_));
+        if (!got) return failure(got.error());
+        if (value->type == type) return value;
+        return failure(std::string("PMIx_Get: ") + key + " has type " +
+                       std::to_string(value->type) + " instead of " + std::to_string(type));
+    }
+    ~Value() {
+        if (value_ != nullptr) PMIX_VALUE_RELEASE(value_);
+    }
+    Value(Value&& other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
+    Value& operator=(Value&&) = delete;
+
+    const pmix_value_t* operator->() const { return value_; }
+
+private:
+    Value() = default;
+
+    pmix_value_t* value_ = nullptr;
+};
+
+Result<void> put(const char* card, std::size_t size) {
+    std::string bytes(card, size);
+    pmix_value_t value{};
+    value.type = PMIX_BYTE_OBJECT;
+    value.data.bo.bytes = bytes.data();
+    value.data.bo.size = bytes.size();
+    if (auto done = result_of("PMIx_Put", PMIx_Put(PMIX_GLOBAL, kKey, &value)); !done) return done;
+    return result_of("PMIx_Commit", PMIx_Commit());
+}
+
+/// Waits for all ranks.
+Result<void> fence(const Client& client) {
+    const pmix_proc_t everyone = client.rank(PMIX_RANK_WILDCARD);
+    pmix_info_t collect{};  // by hand: what loads one has another name in every release
+    std::snprintf(collect.key, sizeof collect.key, "%s", PMIX_COLLECT_DATA);
+    collect.value.type = PMIX_BOOL;
+    collect.value.data.flag = true;
+    return result_of("PMIx_Fence", PMIx_Fence(&everyone, 1, &collect, 1));
+}
+
+Result<void> exchange_cards(const char* card, std::size_t size, const ExchangeAnswer& answer) {
+    const auto doing = [&](const char* step) { answer.doing(answer.context, step); };
+    doing("connecting to the launcher's PMIx server");
+    const auto client = Client::init();
+    if (!client) return failure(client.error());
+    const auto ranks = Value::get(client->rank(PMIX_RANK_WILDCARD), PMIX_JOB_SIZE, PMIX_UINT32);
+    if (!ranks) return failure(ranks.error());
+    answer.joined(answer.context, client->self().rank, (*ranks)->data.uint32,
+                  client->self().nspace);
+
+    doing("handing out the business card");
+    if (auto done = put(card, size); !done) return done;
+    doing("waiting in PMIx_Fence for the agents of all ranks");
+    if (auto done = fence(*client); !done) return done;
+
+    doing("collecting the business cards");
+    for (pmix_rank_t rank = 0; rank < (*ranks)->data.uint32; ++rank) {
+        auto found = Value::get(client->rank(rank), kKey, PMIX_BYTE_OBJECT);
+        if (!found) {
+            return failure(
+                std::move(found).error().because("the card of rank " + std::to_string(rank)));
+        }
+        const pmix_byte_object_t& bytes = (*found)->data.bo;
+        answer.card(answer.context, rank, bytes.bytes, bytes.size);
+    }
+    doing("leaving the launcher's PMIx server");
+    return {};
+}
+
+void exchange(const char* card, std::size_t size, const ExchangeAnswer* answer) {
+    const auto done = exchange_cards(card, size, *answer);
+    if (!done) answer->failed(answer->context, done.error().text().c_str());
+}
+
+constexpr ExchangeModule kModule = {torchelastic::rdzv::kExchangeVersion, exchange};
+
+}  // namespace
+
+extern "C" const ExchangeModule* torchelastic_exchange_module() {
+    return &kModule;
+}
