@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "rdzv/pmix.h"
 
 namespace torchelastic::agent {
 
@@ -40,46 +41,58 @@ Result<Place> place_in_step(slurm::Allocation allocation, const Environment& env
     return place;
 }
 
-Result<void> count_nodes(Place& place, const std::optional<options::NodeRange>& asked) {
-    const int nodes = place.allocation ? static_cast<int>(place.allocation->nodes.size()) : 1;
-    const options::NodeRange range = asked.value_or(options::NodeRange{nodes, nodes});
-    place.min_nodes = range.min;
-    place.max_nodes = std::min(range.max, nodes);
-    if (range.min <= nodes) return {};
-    if (place.allocation) {
-        return failure(fmt::format("--nnodes={}: the Slurm step has {}", range.min,
-                                   count(static_cast<std::size_t>(nodes), "node")));
+Result<std::optional<slurm::Allocation>> find_step(Backend backend,
+                                                   const Environment& environment) {
+    if (backend == Backend::pmix) return rdzv::pmix_step(environment);
+    auto step = slurm::read_allocation(environment);
+    if (step && !*step && backend == Backend::slurm) {
+        return failure("--rdzv-backend=slurm: this is no task of a Slurm step: start it with srun");
     }
-    return failure(
-        fmt::format("--nnodes={0}: only a Slurm step has several nodes: start it with srun "
-                    "--torchelastic -N{0}",
-                    range.min));
+    return step;
 }
 
 }  // namespace
 
 Result<Place> find_place(const options::Options& options, const Environment& environment,
                          const std::string& host) {
-    auto allocation = slurm::read_allocation(environment);
+    auto step = find_step(options.rdzv_backend, environment);
     Place place;
     place.node = host;
     if (options.rdzv_backend == Backend::standalone) {
-        if (allocation && *allocation) {
-            if (auto fine = refuse_islands(**allocation, environment); !fine) {
+        if (step && *step) {
+            if (auto fine = refuse_islands(**step, environment); !fine) {
                 return failure(std::move(fine).error());
             }
         }
-    } else if (!allocation) {
-        return failure(std::move(allocation).error());
-    } else if (*allocation) {
-        auto in_step = place_in_step(std::move(**allocation), environment);
+    } else if (!step) {
+        return failure(std::move(step).error());
+    } else if (*step) {
+        auto in_step = place_in_step(std::move(**step), environment);
         if (!in_step) return in_step;
         place = std::move(*in_step);
-    } else if (options.rdzv_backend == Backend::slurm) {
-        return failure("--rdzv-backend=slurm: this is no task of a Slurm step: start it with srun");
+    } else if (options.rdzv_backend == Backend::pmix) {
+        return place;
     }
-    if (auto fine = count_nodes(place, options.nnodes); !fine) return failure(fine.error());
+    const std::size_t nodes = place.allocation ? place.allocation->nodes.size() : 1;
+    if (auto fine = count_nodes(place, options, nodes); !fine) return failure(fine.error());
     return place;
+}
+
+Result<void> count_nodes(Place& place, const options::Options& options, std::size_t nodes) {
+    const int there = static_cast<int>(nodes);
+    const options::NodeRange range = options.nnodes.value_or(options::NodeRange{there, there});
+    place.min_nodes = range.min;
+    place.max_nodes = std::min(range.max, there);
+    if (range.min <= there) return {};
+    if (place.allocation || options.rdzv_backend == Backend::pmix) {
+        return failure(fmt::format("--nnodes={}: the {} has {}", range.min,
+                                   place.allocation ? "Slurm step" : "PMIx launcher's job",
+                                   count(nodes, "node")));
+    }
+    return failure(
+        fmt::format("--nnodes={0}: only a Slurm step has several nodes: start it with srun "
+                    "--torchelastic -N{0}",
+                    range.min));
 }
 
 }  // namespace torchelastic::agent

@@ -1,5 +1,5 @@
-// Where this agent stands: alone, or as one of the nodes of a Slurm step; and how many nodes the
-// job may have. Pure: options and environment come in as values.
+// Where this agent stands: alone, as one of the nodes of a Slurm step, or as what another launcher
+// will say; and how many nodes the job may have. Pure: options and environment come in as values.
 #pragma once
 
 #include <optional>
@@ -13,14 +13,19 @@
 namespace torchelastic::agent {
 
 struct Place {
-    std::optional<slurm::Allocation> allocation;  ///< nothing: this node is all there is
+    std::optional<slurm::Allocation> allocation;  ///< nothing: not in a step, or none that counts
     std::string node;                             ///< its name: Slurm's, else the host's
     int min_nodes = 1;
     int max_nodes = 1;
 };
 
 /// What the options ask for, held against what Slurm's variables say. `host` is the host's name.
+/// Under the pmix backend outside Slurm only the meeting tells how many nodes there are: then they
+/// have to be counted.
 Result<Place> find_place(const options::Options& options, const Environment& environment,
                          const std::string& host);
+
+/// Sets the fewest and the most nodes, given how many there are; an error if that is too few.
+Result<void> count_nodes(Place& place, const options::Options& options, std::size_t nodes);
 
 }  // namespace torchelastic::agent

@@ -17,6 +17,8 @@
 #include "agent/stderr.h"
 #include "agent/worker_count.h"
 #include "process/keeper.h"
+#include "rdzv/module.h"
+#include "rdzv/pmix.h"
 #include "rdzv/slurm.h"
 #include "wire/handshake.h"
 
@@ -45,9 +47,9 @@ std::string random_id() {
     return id;
 }
 
-std::string run_id(const options::Options& options, const Place& place) {
+std::string run_id(const options::Options& options, const rdzv::Meeting& meeting) {
     if (options.rdzv_id != "none" && !options.rdzv_id.empty()) return options.rdzv_id;
-    return place.allocation ? place.allocation->run_id : random_id();
+    return meeting.credentials.run_id.empty() ? random_id() : meeting.credentials.run_id;
 }
 
 rdzv::Meeting meet_nobody(const Place& place, const options::Options& options) {
@@ -66,7 +68,28 @@ rdzv::Settings settings(const options::Options& options) {
                            options.rdzv_conf.keep_alive_max_attempt};
     settings.local_address = options.local_addr;
     settings.port_range = options.rdzv_conf.port_range;
+    settings.pmix_timeout = options.rdzv_conf.pmix_timeout;
     return settings;
+}
+
+std::unique_ptr<rdzv::Rendezvous> pmix_rendezvous(net::Loop& loop, const Place& place,
+                                                  const options::Options& options,
+                                                  const Environment& environment) {
+    rdzv::Member member;
+    member.node = place.node;
+    if (place.allocation) {
+        member.run_id = place.allocation->run_id;
+        member.pause = rdzv::kSlurmPause;
+        if (place.allocation->index == 0) member.address = place.allocation->address;
+    }
+    const auto plugins = environment.find("TORCHELASTIC_PLUGIN_PATH");
+    auto folders = rdzv::module_folders(plugins == environment.end() ? "" : plugins->second,
+                                        rdzv::program_file());
+    return rdzv::pmix_rendezvous(
+        loop, std::move(member), settings(options),
+        [folders = std::move(folders)](const std::string& card, const auto& doing) {
+            return rdzv::exchange_by_module(rdzv::kPmixModule, folders, card, doing);
+        });
 }
 
 /// The workers' store needs a descriptor for each rank of the job. Returns what the limit was: the
@@ -104,6 +127,7 @@ public:
         if (!ended_) loop_.run();
         agent_.reset();
         stderr_.drain(kLastWords);
+        if (rendezvous_ && rendezvous_->stuck()) ::_exit(code_);
         return code_;
     }
 
@@ -127,11 +151,14 @@ private:
         if (!place) return failure(std::move(place).error());
         place_ = std::move(*place);
         open_files_ = raise_descriptor_limit();
-        if (!place_.allocation) {
+        if (options_.rdzv_backend == options::Backend::pmix) {
+            rendezvous_ = pmix_rendezvous(loop_, place_, options_, environment_);
+        } else if (place_.allocation) {
+            rendezvous_ = rdzv::slurm_rendezvous(loop_, *place_.allocation, settings(options_));
+        } else {
             take_part(meet_nobody(place_, options_));
             return {};
         }
-        rendezvous_ = rdzv::slurm_rendezvous(loop_, *place_.allocation, settings(options_));
         rendezvous_->meet([this](Result<rdzv::Meeting> meeting) {
             if (meeting) return take_part(std::move(*meeting));
             log_.error(meeting.error().text());
@@ -155,6 +182,9 @@ private:
         const bool several = meeting.expected.size() > 1;
         if (several) setup.setting.gloo_interface = gloo_interface(meeting.address);
         setup.keep_alive = settings(options_).keep_alive;
+        if (auto counted = count_nodes(place_, options_, meeting.expected.size()); !counted) {
+            setup.trouble = counted.error().text();
+        }
         setup.plan = plan(meeting);
         auto logs = Logs::open(log_base_, setup.plan.run_id + (several ? "_" + place_.node : ""));
         if (!logs && !setup.trouble) setup.trouble = logs.error().text();
@@ -169,7 +199,7 @@ private:
 
     coordinator::Plan plan(const rdzv::Meeting& meeting) const {
         coordinator::Plan plan;
-        plan.run_id = run_id(options_, place_);
+        plan.run_id = run_id(options_, meeting);
         plan.expected = meeting.expected;
         plan.min_nodes = place_.min_nodes;
         plan.max_nodes = place_.max_nodes;
@@ -187,11 +217,13 @@ private:
     }
 
     void remind() {
-        reminder_.arm(kReminder, [this] {
+        const options::RendezvousConf& conf = options_.rdzv_conf;
+        const bool pmix = options_.rdzv_backend == options::Backend::pmix;
+        reminder_.arm(kReminder, [this, pmix, conf] {
             log_.warning(
-                fmt::format("no word from the coordinator's node yet; waiting {} s in all "
-                            "(join_timeout)",
-                            options_.rdzv_conf.join_timeout.count()));
+                fmt::format("no word from the coordinator's node yet; waiting {} s in all ({})",
+                            (pmix ? conf.pmix_timeout : conf.join_timeout).count(),
+                            pmix ? "pmix_timeout" : "join_timeout"));
         });
     }
 

@@ -140,9 +140,10 @@ Result<std::string> as_start_method(std::string_view text) {
 
 Result<Backend> as_backend(std::string_view text) {
     if (text == "slurm") return Backend::slurm;
+    if (text == "pmix") return Backend::pmix;
     if (text == "c10d" || text == "static") return Backend::standalone;
     return failure(fmt::format(
-        "the rendezvous backend {} is not supported (choose from 'slurm', or 'c10d' and "
+        "the rendezvous backend {} is not supported (choose from 'slurm' or 'pmix', or 'c10d' and "
         "'static' on one node)",
         in_quotes(text)));
 }

@@ -20,6 +20,7 @@ namespace torchelastic::options {
 enum class Backend {
     choose,      ///< nothing asked for: slurm inside a Slurm step, else standalone
     slurm,       ///< --rdzv-backend slurm
+    pmix,        ///< --rdzv-backend pmix
     standalone,  ///< --standalone, or torchrun's c10d or static on one node: nobody else takes part
 };
 

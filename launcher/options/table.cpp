@@ -36,13 +36,15 @@ const Option kOptions[] = {
      "Accepted for torchrun's sake, has no effect: the exit of a worker is an event, nobody polls"},
 
     {"rdzv-backend", 0, Kind::text, Group::rendezvous, "BACKEND", nullptr, nullptr, true, true,
-     "How the nodes find each other: slurm, or for a single node torchrun's c10d or static; slurm "
-     "inside a Slurm step if not set, else --standalone"},
+     "How the nodes find each other: slurm, pmix under srun --mpi=pmix, mpirun or prterun, or for "
+     "a "
+     "single node torchrun's c10d or static; slurm inside a Slurm step if not set, else "
+     "--standalone"},
     {"rdzv-id", 0, Kind::text, Group::rendezvous, "ID", "none", nullptr, true, true,
      "Name of the job: TORCHELASTIC_RUN_ID of the workers, and part of the path of log files"},
     {"rdzv-conf", 0, Kind::text, Group::rendezvous, "KEY=VALUE,...", nullptr, nullptr, true, true,
      "Timing of the rendezvous: join_timeout (seconds, 600), keep_alive_interval (seconds, 1), "
-     "keep_alive_max_attempt (3), port_range (LOW-HIGH)"},
+     "keep_alive_max_attempt (3), port_range (LOW-HIGH), pmix_timeout (seconds, 60)"},
     {"local-addr", 0, Kind::text, Group::rendezvous, "ADDRESS", nullptr, nullptr, true, false,
      "Address under which other nodes reach this one; its own choice if not set"},
 

@@ -95,6 +95,12 @@ constexpr std::array kKeys = {
             conf.port_range = parse_ports(text);
             return conf.port_range.has_value();
         }},
+    Key{"pmix_timeout", "a whole number of seconds above 0",
+        [](RendezvousConf& conf, std::string_view text) {
+            const auto seconds = whole(text, 1);
+            if (seconds) conf.pmix_timeout = std::chrono::seconds(*seconds);
+            return seconds.has_value();
+        }},
 };
 
 Error unknown_key(std::string_view name) {

@@ -64,6 +64,8 @@ struct RendezvousConf {
     int keep_alive_max_attempt = 3;
     /// First and last port, inclusive, on which a coordinator may listen; nothing: its own choice.
     std::optional<std::pair<std::uint16_t, std::uint16_t>> port_range;
+    /// How long the pmix backend waits for the processes that its launcher started. Above 0.
+    std::chrono::seconds pmix_timeout{60};
 
     bool operator==(const RendezvousConf&) const = default;
 };

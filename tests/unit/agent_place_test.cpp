@@ -23,6 +23,12 @@ struct Case {
     std::string expected;  // "node min max", or the beginning of an error
 };
 
+Environment by_pmix(Environment environment, const char* name) {
+    environment["PMIX_NAMESPACE"] = name;
+    environment["PMIX_RANK"] = "1";
+    return environment;
+}
+
 Environment by_plugin(Environment environment) {
     environment["TORCHELASTIC_STEP_SCRIPT"] = "train.py";
     return environment;
@@ -48,7 +54,11 @@ const Case kCases[] = {
      {},
      {},
      "--rdzv-backend=slurm: this is no task of a Slurm step"},
-    {"two tasks on a node", Backend::choose, {}, step("n[1-4]", "2(x4)"), "step 7.2 has 2 tasks on node n1, and one agent serves a whole node"},
+    {"two tasks on a node",
+     Backend::choose,
+     {},
+     step("n[1-4]", "2(x4)"),
+     "step 7.2 has 2 tasks on node n1, and one agent serves a whole node"},
     {"standalone by hand in a step of four",
      Backend::standalone,
      {},
@@ -64,6 +74,26 @@ const Case kCases[] = {
      {},
      by_plugin(step("n[1-4]", "1(x4)")),
      "--rdzv-backend=c10d, static and --standalone"},
+    {"srun --mpi=pmix",
+     Backend::pmix,
+     {{2, 9}},
+     by_pmix(step("n[1-4]", "1(x4)"), "slurm.pmix.7.2"),
+     "n2 2 4"},
+    {"srun --mpi=pmix with too few nodes",
+     Backend::pmix,
+     {{5, 5}},
+     by_pmix(step("n[1-4]", "1(x4)"), "slurm.pmix.7.2"),
+     "--nnodes=5: the Slurm step has 4 nodes"},
+    {"prterun in a step of its own, whose nodes are not the job's",
+     Backend::pmix,
+     {{5, 5}},
+     by_pmix(step("n[1-4]", "2(x4)"), "prterun-n1-77@1"),
+     "host 1 1"},
+    {"pmix without PMIx",
+     Backend::pmix,
+     {},
+     step("n[1-4]", "1(x4)"),
+     "--rdzv-backend=pmix: not started under a PMIx launcher"},
 };
 
 TEST(Place, is_found_or_the_reason_said) {
@@ -77,6 +107,19 @@ TEST(Place, is_found_or_the_reason_said) {
                                         : place.error().text();
         EXPECT_TRUE(found.starts_with(each.expected)) << each.what << ": " << found;
     }
+}
+
+TEST(Place, counts_the_nodes_that_only_the_meeting_tells) {
+    options::Options options;
+    options.rdzv_backend = Backend::pmix;
+    options.nnodes = {2, 9};
+    auto place = find_place(options, by_pmix({}, "prterun-n1-77@1"), "host");
+    ASSERT_TRUE(place) << place.error().text();
+    ASSERT_TRUE(count_nodes(*place, options, 4));
+    EXPECT_EQ(place->min_nodes, 2);
+    EXPECT_EQ(place->max_nodes, 4);
+    EXPECT_EQ(count_nodes(*place, options, 1).error().text(),
+              "--nnodes=2: the PMIx launcher's job has 1 node");
 }
 
 TEST(Place, takes_the_token_of_the_plugin_else_the_users) {

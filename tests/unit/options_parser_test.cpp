@@ -109,6 +109,7 @@ TEST(Parser, takes_an_empty_text_for_none) {
 }
 
 TEST(Parser, chooses_where_the_agents_meet) {
+    EXPECT_EQ(options({"--rdzv-backend=pmix", "--nnodes=2:4", "a"}).rdzv_backend, Backend::pmix);
     EXPECT_EQ(options({"--standalone", "a"}).rdzv_backend, Backend::standalone);
     EXPECT_EQ(options({"--rdzv-backend=c10d", "a"}).rdzv_backend, Backend::standalone);
     EXPECT_EQ(options({"--rdzv-backend=static", "--nnodes=1", "a"}).rdzv_backend,
@@ -124,7 +125,7 @@ TEST(Parser, chooses_where_the_agents_meet) {
               "4: use --rdzv-backend slurm");
     EXPECT_EQ(error({"--rdzv-backend=etcd", "a"}),
               "argument --rdzv-backend/--rdzv_backend: the rendezvous backend 'etcd' is not "
-              "supported (choose from 'slurm', or 'c10d' and 'static' on one node)");
+              "supported (choose from 'slurm' or 'pmix', or 'c10d' and 'static' on one node)");
 }
 
 struct Refusal {

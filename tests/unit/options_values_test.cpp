@@ -120,12 +120,13 @@ TEST(RendezvousConf, reads_its_keys) {
     EXPECT_EQ(*parse_rendezvous_conf("  "), RendezvousConf{});
     const auto conf = parse_rendezvous_conf(
         " join_timeout = 5 ,keep_alive_interval=0.25,keep_alive_max_attempt=9,"
-        "port_range=29500-29600");
+        "port_range=29500-29600,pmix_timeout=5");
     ASSERT_TRUE(conf) << conf.error().text();
     EXPECT_EQ(conf->join_timeout, 5s);
     EXPECT_EQ(conf->keep_alive_interval, 250ms);
     EXPECT_EQ(conf->keep_alive_max_attempt, 9);
     EXPECT_EQ(conf->port_range, (std::pair<std::uint16_t, std::uint16_t>{29500, 29600}));
+    EXPECT_EQ(conf->pmix_timeout, 5s);
     EXPECT_EQ(parse_rendezvous_conf("port_range=7")->port_range,
               (std::pair<std::uint16_t, std::uint16_t>{7, 7}));
     EXPECT_EQ(parse_rendezvous_conf("join_timeout=5,join_timeout=6")->join_timeout, 6s);
@@ -133,7 +134,8 @@ TEST(RendezvousConf, reads_its_keys) {
 
 TEST(RendezvousConf, says_what_is_wrong) {
     const std::string known =
-        "known are join_timeout, keep_alive_interval, keep_alive_max_attempt, port_range";
+        "known are join_timeout, keep_alive_interval, keep_alive_max_attempt, port_range, "
+        "pmix_timeout";
     const std::pair<const char*, std::string> cases[] = {
         {"=b", "'=b' is not in the form KEY=VALUE,..."},
         {"join_timeout=1,", "'join_timeout=1,' is not in the form KEY=VALUE,..."},
@@ -158,6 +160,7 @@ TEST(RendezvousConf, says_what_is_wrong) {
         {"port_range=0-4", "port_range takes LOW-HIGH, two ports from 1 to 65535, not '0-4'"},
         {"port_range=1-65536",
          "port_range takes LOW-HIGH, two ports from 1 to 65535, not '1-65536'"},
+        {"pmix_timeout=0", "pmix_timeout takes a whole number of seconds above 0, not '0'"},
         {"port_range=1-2-3", "port_range takes LOW-HIGH, two ports from 1 to 65535, not '1-2-3'"},
     };
     for (const auto& [text, expected] : cases) {

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Under srun --mpi=pmix the agents meet through PMIx, with no plugin and no secret handed on: all
+workers get their ranks, a killed worker restarts the job, and whoever is missing is not waited for
+for ever."""
+
+import re
+import time
+
+import harness
+from harness import check, count, equal
+
+NODES = ["n1"] * 2 + ["n2"] * 2 + ["n3"] * 4 + ["n4"] * 4
+
+# Slurm 22.05 may lose a message of the exchange while it launches the tasks. Without direct
+# connections it does not; it also does not wait for all ranks then, but for each card.
+LOSS = "Munge decode failed"
+CALM = {"SLURM_PMIX_DIRECT_CONN": "false"}
+
+# Marks the attempt; runs on in the first one.
+WORKER = """
+    #!/bin/sh
+    echo "$SLURMD_NODENAME $WORLD_SIZE $TORCHELASTIC_RUN_ID $MASTER_ADDR $$" >"marks/.$RANK"
+    env | grep -c '^PMIX_' >>"marks/.$RANK"
+    mv "marks/.$RANK" "marks/$TORCHELASTIC_RESTART_COUNT.$RANK"
+    [ "$TORCHELASTIC_RESTART_COUNT" != "$1" ] || exec sleep 1000
+"""
+
+# One rank never comes.
+LAGGARD = """
+    #!/bin/sh
+    [ "$SLURM_PROCID" != 2 ] || exec sleep 20
+    exec torchelastic run --rdzv-backend=pmix --rdzv-conf=pmix_timeout=2 --no-python true
+"""
+
+
+def marks(folder, attempt):
+    """What the workers of an attempt wrote, by rank."""
+    found = {int(path.name.split(".")[1]): path.read_text().split()
+             for path in folder.glob(f"{attempt}.*")}
+    return [found[rank] for rank in sorted(found)]
+
+
+def check_workers(found, output):
+    equal([each[0] for each in found], NODES, "nodes in the order of ranks", output)
+    for place, what, expected in ((1, "world sizes", "12"), (3, "master addresses", "10.77.0.1"),
+                                  (5, "PMIX_ variables", "0")):
+        equal({each[place] for each in found}, {expected}, what, output)
+    runs = {each[2] for each in found}
+    check(len(runs) == 1 and re.fullmatch(r"\d+\.0\.0", *runs), f"run ids: {runs}", output)
+
+
+def workers_get_their_ranks(cluster):
+    for _ in range(3):
+        folder = cluster.folder("marks")
+        outcome = cluster.run("srun", "--mpi=pmix", "-N4", "--gpus=12", "--torchelastic",
+                              "--rdzv-backend=pmix", "--rdzv-conf=pmix_timeout=5,join_timeout=5",
+                              "--nproc-per-node=gpu", "--no-python", "./worker.sh", "none")
+        if outcome.code == 0 or LOSS not in outcome.output:
+            break
+        print(f"Slurm has lost a message:\n{outcome.output}", flush=True)
+    equal(outcome.code, 0, "exit code", outcome.output)
+    check_workers(marks(folder, 0), outcome.output)
+    cluster.expect_nothing_left(outcome.output)
+
+
+def works_without_the_plugin(cluster):
+    folder = cluster.folder("marks")
+    outcome = cluster.run("srun", "--mpi=pmix", "-N4", "--gpus=12", "torchelastic", "run",
+                          "--rdzv-backend=pmix", "--nproc-per-node=gpu", "--no-python",
+                          "./worker.sh", "none", **CALM)
+    equal(outcome.code, 0, "exit code", outcome.output)
+    check_workers(marks(folder, 0), outcome.output)
+
+
+def killed_worker_restarts_the_job(cluster):
+    folder = cluster.folder("marks")
+    job = cluster.start("srun", "--mpi=pmix", "-N4", "--gpus=12", "--torchelastic",
+                        "--rdzv-backend=pmix", "--nproc-per-node=gpu", "--max-restarts=1",
+                        "--no-python", "./worker.sh", "0", **CALM)
+    job.wait_until(lambda: len(marks(folder, 0)) == 12, 60, "all workers run")
+    cluster.kill("n3", marks(folder, 0)[5][4])
+    outcome = job.wait(60)
+    equal(outcome.code, 0, "exit code", outcome.output)
+    check_workers(marks(folder, 1), outcome.output)
+    equal(count(r"rank 5 \(node n3, local rank 1, .*SIGKILL.*restart 1 of 1", outcome.output), 1,
+          "restarts, as told", outcome.output)
+    cluster.expect_nothing_left(outcome.output)
+
+
+def says_that_pmix_is_missing(cluster):
+    outcome = cluster.run("srun", "--mpi=none", "-N4", "--torchelastic", "--rdzv-backend=pmix",
+                          "--no-python", "true", limit=20)
+    equal(outcome.code, 1, "exit code", outcome.output)
+    equal(count("not started under a PMIx launcher: use srun --mpi=pmix, mpirun or prterun",
+                outcome.output), 4, "agents that say so", outcome.output)
+    cluster.expect_nothing_left(outcome.output)
+
+
+def says_that_the_module_is_missing(cluster):
+    outcome = cluster.run("srun", "--mpi=pmix", "-N2", "sh", "-c",
+                          "cp $(command -v torchelastic) /tmp/agent && exec /tmp/agent run "
+                          "--rdzv-backend=pmix --no-python true", limit=20, **CALM)
+    equal(outcome.code, 1, "exit code", outcome.output)
+    equal(count("there is no rdzv_pmix.so in .*/lib/torchelastic", outcome.output), 2,
+          "agents that say so", outcome.output)
+    cluster.expect_nothing_left(outcome.output)
+
+
+def does_not_wait_for_ever(cluster):
+    begin = time.monotonic()
+    job = cluster.start("srun", "--mpi=pmix", "-N4", "./laggard.sh")
+    told = r"no answer from PMIx within 2 s .*still waiting in PMIx_Fence for the agents of all"
+    job.wait_until(lambda: count(told, job.output()) == 3, 15, "three agents give up")
+    check(time.monotonic() - begin < 10, "they give up in time", job.output())
+    for node in ("n1", "n2", "n4"):
+        harness.wait_until(lambda: not cluster.of_jobs(node), 5, f"nothing is left on {node}")
+    outcome = job.wait(60)
+    equal(outcome.code, 1, "exit code", outcome.output)
+    cluster.expect_nothing_left(outcome.output)
+
+
+def test():
+    with harness.Cluster() as cluster:
+        cluster.script("worker.sh", WORKER)
+        cluster.script("laggard.sh", LAGGARD)
+        for case in (workers_get_their_ranks, works_without_the_plugin,
+                     killed_worker_restarts_the_job, says_that_pmix_is_missing,
+                     says_that_the_module_is_missing, does_not_wait_for_ever):
+            harness.step(case.__name__.replace("_", " "))
+            case(cluster)
+
+
+harness.main(__doc__, test)
