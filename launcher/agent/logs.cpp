@@ -54,10 +54,16 @@ Result<Logs> Logs::open(const std::string& base, const std::string& run_name) {
 }
 
 std::string scratch_folder() {
-    const char* temporary = std::getenv("TMPDIR");
-    const bool given = temporary != nullptr && *temporary != '\0';
-    return fmt::format("{}/torchelastic_{}_{:08x}", given ? temporary : "/tmp", ::getpid(),
-                       std::random_device()());
+    // As Python's tempfile: a TMPDIR that came along from the login node need not exist here.
+    std::string parent = "/tmp";
+    for (const char* name : {"TMPDIR", "TEMP", "TMP"}) {
+        const char* value = std::getenv(name);
+        if (value == nullptr || ::access(value, W_OK | X_OK) != 0) continue;
+        parent = value;
+        break;
+    }
+    if (::access(parent.c_str(), W_OK | X_OK) != 0) parent = "/var/tmp";
+    return fmt::format("{}/torchelastic_{}_{:08x}", parent, ::getpid(), std::random_device()());
 }
 
 Result<std::string> Logs::folder(int round, int local_rank) const {

@@ -34,8 +34,8 @@ private:
     std::string root_;
 };
 
-/// A name below $TMPDIR that nobody else has; nothing is made. Whoever outlives the agent removes
-/// it in the end, if no one asked for what it holds.
+/// A name below $TMPDIR, or where temporary files can be, that nobody else has; nothing is made.
+/// Whoever outlives the agent removes it in the end, if no one asked for what it holds.
 std::string scratch_folder();
 
 }  // namespace torchelastic::agent

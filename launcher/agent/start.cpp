@@ -187,7 +187,10 @@ private:
         }
         setup.plan = plan(meeting);
         auto logs = Logs::open(log_base_, setup.plan.run_id + (several ? "_" + place_.node : ""));
-        if (!logs && !setup.trouble) setup.trouble = logs.error().text();
+        if (!logs && setup.keeps_logs && !setup.trouble) setup.trouble = logs.error().text();
+        if (!logs && !setup.keeps_logs) {
+            log_.warning("no error files of workers: " + logs.error().text());
+        }
         if (std::holds_alternative<rdzv::Host>(meeting.place)) {
             warn_of_threads(setup.setting.workers);
         }

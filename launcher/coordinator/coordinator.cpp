@@ -207,6 +207,7 @@ void Coordinator::on_end_timeout(Agent&, const Event&, Instant) {
         note(Note::Level::warning, fmt::format("node {} did not confirm the end", id));
         agent.place = Place::gone;
     }
+    await_all_ = false;
     end_if_all_ended();
 }
 
@@ -250,6 +251,7 @@ void Coordinator::form() {
     if (candidates.size() > most) candidates.resize(most);
     std::vector<Assignment> assignments = assign_ranks(candidates);
     phase_ = Phase::running;
+    await_all_ = false;
     round_ += 1;
     started_ = 0;
     group_size_ = candidates.size();

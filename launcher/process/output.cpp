@@ -79,9 +79,12 @@ struct Output::State : std::enable_shared_from_this<Output::State> {
     bool turn(Sink& sink);
     void post_pump(Sink& sink);
     void check_done();
+    void arm_limit();
     void give_up();
     void report(bool complete);
 
+    Duration patience{};  // of finish(), with a console that takes nothing
+    bool moved = false;   // something was shown since
     net::Loop& loop;
     net::Timer poll;
     net::Timer limit;
@@ -164,6 +167,7 @@ void Output::State::pump(Sink& sink) {
         if (sink.console.closed()) sink.followers.clear();
         if (turns == kTurns) return post_pump(sink);
         if (!turn(sink)) return check_done();
+        moved = true;
     }
     sink.waiting = true;
 }
@@ -184,6 +188,12 @@ void Output::State::check_done() {
         if (!sink.followers.empty() || sink.waiting) return;
     }
     report(true);
+}
+
+/// A slow console is waited for as long as it takes something.
+void Output::State::arm_limit() {
+    moved = false;
+    limit.arm(patience, [this] { moved ? arm_limit() : give_up(); });
 }
 
 void Output::State::give_up() {
@@ -216,7 +226,7 @@ Output::Output(Output&&) noexcept = default;
 Output& Output::operator=(Output&&) noexcept = default;
 
 Result<void> Output::follow(const std::string& path, Shown where, std::string prefix) {
-    Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (!file) return failure(Error::from_errno("follow " + path));
     if (state_->inotify < 0) state_->open_inotify();
     const int watch = ::inotify_add_watch(state_->inotify, path.c_str(), IN_MODIFY);
@@ -235,7 +245,8 @@ void Output::finish(Duration limit, std::function<void(bool)> done) {
         }
         if (!sink.waiting && !sink.posted) state_->post_pump(sink);
     }
-    state_->limit.arm(limit, [state = state_.get()] { state->give_up(); });
+    state_->patience = limit;
+    state_->arm_limit();
 }
 
 }  // namespace torchelastic::process

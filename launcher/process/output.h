@@ -29,9 +29,9 @@ public:
     Result<void> follow(const std::string& path, Shown where, std::string prefix);
 
     /// To be called when the writers are dead. Shows all files to their ends, the last line of each
-    /// with a newline if it has none, forgets the files, and calls `done` from the loop. After
-    /// `limit` it gives up on a console that takes nothing: then `complete` is false. follow() may
-    /// be called again after that.
+    /// with a newline if it has none, forgets the files, and calls `done` from the loop. A console
+    /// that takes nothing for as long as `limit` is given up: then `complete` is false. follow()
+    /// may be called again after that.
     void finish(Duration limit, std::function<void(bool complete)> done);
 
 private:

@@ -373,6 +373,35 @@ TEST(Coordinator, ends_at_once_when_a_node_cannot_take_part_and_tells_the_late_o
     EXPECT_EQ(job.ended->verdict.outcome, Outcome::not_formed);
 }
 
+TEST(Coordinator, does_not_wait_for_ever_to_tell_those_who_never_come) {
+    Job job = four_nodes();
+    job.hello(1);
+    job.hello(4);
+    job.event(4, Unable{"no GPU"});
+    job.end(1);
+    job.end(4);
+    EXPECT_FALSE(job.ended);
+    job.time_up();
+    EXPECT_TRUE(job.ended);
+}
+
+TEST(Coordinator, forgets_whom_it_would_have_told_once_a_round_has_formed) {
+    Job job({.min_nodes = 2, .max_nodes = 4}, {1, 1, 1, 1});
+    for (const int node : {1, 2, 4})
+        job.hello(node);
+    for (const int node : {1, 2})
+        job.ready(node);
+    job.event(4, Unable{"no GPU"});
+    job.time_up();  // a reminder
+    job.time_up();  // n3 never came
+    EXPECT_EQ(job.told<Assignment>().size(), 2U);
+    for (const int node : {1, 2})
+        job.succeed(node);
+    for (const int node : {1, 2})
+        job.end(node);
+    EXPECT_TRUE(job.ended);
+}
+
 TEST(Coordinator, goes_on_without_a_node_that_cannot_take_part_if_min_remains) {
     Job job({.min_nodes = 2, .max_nodes = 3}, {1, 1, 1});
     job.everyone(&Job::hello);
