@@ -59,16 +59,17 @@ run_tests() { # BUILD-DIR CTEST-OPTION...
 }
 
 format() {
-    git ls-files '*.h' '*.cpp' | xargs clang-format --dry-run --Werror
+    find launcher spank pmix_rdzv tests '(' -name '*.h' -o -name '*.cpp' ')' -print0 |
+        xargs -0 clang-format --dry-run --Werror
 }
 
 tidy() {
-    git ls-files 'launcher/*.cpp' 'spank/*.cpp' 'pmix_rdzv/*.cpp' |
-        xargs -P 2 -n 4 clang-tidy -p build --quiet
+    find launcher spank pmix_rdzv -name '*.cpp' -print0 |
+        xargs -0 -P 2 -n 4 clang-tidy -p build --quiet
 }
 
 scripts() {
-    git ls-files | xargs grep -lE '^#!/bin/(ba)?sh' | xargs shellcheck --severity=warning
+    grep -rlE '^#!/bin/(ba)?sh' .ci contrib tests | xargs shellcheck --severity=warning
 }
 
 stage "dependencies" contrib/slurm/install-deps.sh || exit 1

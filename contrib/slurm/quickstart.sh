@@ -82,7 +82,7 @@ echo "the workers run $python, torch $("$cluster" run "$python" -c 'import torch
 home=$("$cluster" run sh -c 'echo $HOME')
 "$cluster" run rm -f checkpoint.pt
 line=(srun -N4 --gpus=12 --torchelastic --nproc-per-node=gpu --max-restarts=2
-    examples/train.py --epochs 3)
+    train.py --epochs 3)
 say "the main job, as an ordinary user:  ${line[*]}"
 "$cluster" run env PYTHON_EXEC="$python" "${line[@]}" --step-seconds 0.1 > >(tee "$log") 2>&1 &
 job=$!
@@ -91,7 +91,7 @@ running() { kill -0 "$job" 2>/dev/null; }
 has_checkpoint() { [[ -e $home/checkpoint.pt ]] || ! running; }
 await 240 has_checkpoint && running || die "the job wrote no checkpoint"
 
-victim=$("$cluster" exec n3 pgrep -nf 'python3.* -u examples/train.py') || die "no worker on n3"
+victim=$("$cluster" exec n3 pgrep -nf 'python3.* -u train.py') || die "no worker on n3"
 say "kill -9 of worker $victim on node n3, in mid-training"
 "$cluster" exec n3 kill -9 "$victim"
 
@@ -104,6 +104,8 @@ grep -q '^resumed from' "$log" || die "the training did not resume from its chec
 grep -q '^epoch 2 of 3: loss' "$log" || die "the training did not reach its last epoch"
 left=$("$cluster" exec n3 pgrep -cu trainer || true)
 ((left == 0)) || die "$left processes are left on n3"
+
+"$cluster" run rm -f checkpoint.pt
 
 say "shown: 12 workers on 4 nodes; one was killed; all restarted, resumed and finished; none is left"
 if [[ -n $keep ]]; then

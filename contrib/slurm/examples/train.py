@@ -64,12 +64,6 @@ def load(path, model, optimizer, device):
     return state["epoch"], state["step"] * state["world"] // dist.get_world_size()
 
 
-def all_agree(values):
-    bounds = torch.cat([values, -values])
-    dist.all_reduce(bounds, dist.ReduceOp.MAX)
-    return torch.equal(bounds, torch.cat([values, -values]))
-
-
 def main():
     options = parse_arguments()
     local_rank = int(os.environ["LOCAL_RANK"])
@@ -95,10 +89,18 @@ def main():
     first_epoch, first_step = 0, 0
     if os.path.exists(options.checkpoint):
         first_epoch, first_step = load(options.checkpoint, model, optimizer, device)
-    if not all_agree(torch.tensor([first_epoch, first_step], device=device)):
+    place = torch.tensor([first_epoch, first_step, -first_epoch, -first_step], device=device)
+    # Kept until the end: torch 1.13's Gloo may let go of it late, and waits for ever if it is the
+    # last to do so while the process group goes.
+    highest = place.clone()
+    dist.all_reduce(highest, dist.ReduceOp.MAX)
+    if not torch.equal(highest, place):
         raise SystemExit(f"{options.checkpoint} is not the same file on all nodes")
     if rank == 0 and (first_epoch, first_step) != (0, 0):
         print(f"resumed from epoch {first_epoch} step {first_step}", flush=True)
+    if rank == 0 and first_epoch >= options.epochs:
+        print(f"{options.checkpoint} has all {options.epochs} epochs; remove it to train anew",
+              flush=True)
 
     for epoch in range(first_epoch, options.epochs):
         sampler.set_epoch(epoch)
