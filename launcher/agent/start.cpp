@@ -231,6 +231,7 @@ private:
     }
 
     void hear(int signal) {
+        if (ended_) return;
         if (echo_.repeats(signal, std::chrono::steady_clock::now())) return;
         if (signal == SIGUSR1 || signal == SIGUSR2) {
             if (agent_) agent_->pass_on(signal);

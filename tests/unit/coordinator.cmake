@@ -1,1 +1,3 @@
-torchelastic_unit_test(coordinator_test LINKS torchelastic::coordinator)
+foreach(part coordinator coordinator_members)
+    torchelastic_unit_test(${part}_test LINKS torchelastic::coordinator)
+endforeach()
