@@ -3,6 +3,8 @@
 
 #include <sodium.h>
 
+#include <cstdlib>
+
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -36,6 +38,7 @@ bool same_secret(std::string_view a, std::string_view b) {
 
 std::string random_nonce() {
     std::string nonce(kNonceBytes, '\0');
+    if (sodium_init() < 0) std::abort();  // no random numbers: nothing could be proven
     randombytes_buf(nonce.data(), nonce.size());
     return nonce;
 }
