@@ -1,4 +1,5 @@
-# torchelastic_library(NAME SOURCES ... LINKS ... SYSTEM ...): the library of one folder.
+# torchelastic_library(NAME SOURCES ... LINKS ... PRIVATE ...): the library of one folder. LINKS go on
+# to those who link it, PRIVATE ones do not.
 #
 # A folder's headers are reached as "NAME/header.h" through an include directory of that folder's
 # own, which only those see who link the library: an include against the direction of

@@ -10,6 +10,7 @@
 #include "agent/command.h"
 #include "agent/error_file.h"
 #include "base/text.h"
+#include "net/host.h"
 #include "process/prefix.h"
 #include "process/streams.h"
 #include "report/failure_report.h"
@@ -25,9 +26,7 @@ constexpr Duration kDrain = std::chrono::seconds(5);
 constexpr Duration kFarewell = std::chrono::seconds(2);
 
 std::string short_hostname() {
-    char name[256] = "";
-    ::gethostname(name, sizeof name - 1);
-    const std::string full = name;
+    const std::string full = net::host_name();
     return full.substr(0, full.find('.'));
 }
 
@@ -149,7 +148,7 @@ void Agent::tell(const Up& message) {
 void Agent::announce() {
     store_.reset();
     reserved_.reset();
-    if (store_by_rank0()) {
+    if (rank0_serves_store(setup_.options.worker_store, setup_.environment)) {
         auto port = net::ReservedPort::open();
         if (!port) return handle(CannotAnnounce{port.error().text()});
         reserved_ = std::move(*port);
@@ -174,21 +173,6 @@ void Agent::open_store(const Assignment& assignment) {
         store_->allow(members);
     }
     store_->start();
-}
-
-/// torch without libuv refuses even to be a client of a store that it does not host itself.
-bool Agent::store_by_rank0() const {
-    const auto libuv = setup_.environment.find("USE_LIBUV");
-    const bool cannot = libuv != setup_.environment.end() && libuv->second == "0";
-    switch (setup_.options.worker_store) {
-        case options::WorkerStore::agent:
-            return false;
-        case options::WorkerStore::rank0:
-            return true;
-        case options::WorkerStore::automatic:
-            break;
-    }
-    return cannot;
 }
 
 void Agent::start_workers(const Assignment& assignment) {
@@ -314,9 +298,9 @@ void Agent::exit(const Verdict& verdict) {
     store_.reset();
     reserved_.reset();
     // The verdict is the coordinator's to print. This agent speaks where nobody else can.
-    const bool heard_nobody = session_ && (verdict.outcome == Outcome::refused ||
-                                           verdict.reason.starts_with("lost the coordinator"));
-    if (heard_nobody) log_.error(verdict.reason);
+    if (verdict.outcome == Outcome::refused || verdict.outcome == Outcome::coordinator_lost) {
+        log_.error(verdict.reason);
+    }
     if (session_) session_->close_when_sent(kFarewell);
     end_if_done();
 }

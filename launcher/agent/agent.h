@@ -55,7 +55,6 @@ private:
     void perform(const Action& action);
     void tell(const coordinator::Up& message);
     void announce();
-    bool store_by_rank0() const;
     void open_store(const coordinator::Assignment& assignment);
     void start_workers(const coordinator::Assignment& assignment);
     Result<std::vector<process::Worker>> prepare(const coordinator::Assignment& assignment);

@@ -13,7 +13,7 @@ namespace {
 using namespace coordinator;
 
 Verdict lost_coordinator(const std::string& why) {
-    return {Outcome::agent_lost, 1, "lost the coordinator: " + why};
+    return {Outcome::coordinator_lost, 1, "lost the coordinator: " + why};
 }
 
 Verdict interrupted(int signal) {

@@ -7,6 +7,8 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <optional>
 
 #include <fmt/format.h>
@@ -16,6 +18,7 @@
 #include "agent/place.h"
 #include "agent/stderr.h"
 #include "agent/worker_count.h"
+#include "net/host.h"
 #include "process/keeper.h"
 #include "rdzv/module.h"
 #include "rdzv/pmix.h"
@@ -33,23 +36,16 @@ constexpr Duration kLastWords = std::chrono::seconds(2);
 /// After this time of waiting the user is told whom for.
 constexpr Duration kReminder = std::chrono::seconds(10);
 
-std::string host_name() {
-    char name[256] = "";
-    ::gethostname(name, sizeof name - 1);
-    return name;
-}
-
-std::string random_id() {
-    std::string id;
-    for (const char byte : wire::random_nonce().substr(0, 8)) {
-        id += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-    }
-    return id;
+/// The text of a file; empty if it cannot be read.
+std::string text_of(const char* path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::string run_id(const options::Options& options, const rdzv::Meeting& meeting) {
     if (options.rdzv_id != "none" && !options.rdzv_id.empty()) return options.rdzv_id;
-    return meeting.credentials.run_id.empty() ? random_id() : meeting.credentials.run_id;
+    return meeting.credentials.run_id.empty() ? wire::random_hexadecimal(8)
+                                              : meeting.credentials.run_id;
 }
 
 rdzv::Meeting meet_nobody(const Place& place, const options::Options& options) {
@@ -116,7 +112,7 @@ public:
         : options_(options),
           environment_(environment),
           log_base_(std::move(log_base)),
-          log_(host_name(), level(environment),
+          log_(net::host_name(), level(environment),
                [this](std::string_view text) { stderr_.write(text); }) {}
 
     int operator()() {
@@ -147,7 +143,7 @@ private:
         if (!signals) return failure(std::move(signals).error());
         signals_.emplace(std::move(*signals));
 
-        auto place = find_place(options_, environment_, host_name());
+        auto place = find_place(options_, environment_, net::host_name());
         if (!place) return failure(std::move(place).error());
         place_ = std::move(*place);
         open_files_ = raise_descriptor_limit();
@@ -180,7 +176,10 @@ private:
         setup.open_files = open_files_;
         setup.keeps_logs = keeps_logs(options_);
         const bool several = meeting.expected.size() > 1;
-        if (several) setup.setting.gloo_interface = gloo_interface(meeting.address);
+        if (several) {
+            setup.setting.gloo_interface = gloo_interface(text_of("/etc/hosts"), net::host_name(),
+                                                          net::interfaces(), meeting.address);
+        }
         setup.keep_alive = settings(options_).keep_alive;
         if (auto counted = count_nodes(place_, options_, meeting.expected.size()); !counted) {
             setup.trouble = counted.error().text();

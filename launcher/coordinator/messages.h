@@ -119,7 +119,15 @@ struct Stop {
     bool operator==(const Stop&) const = default;
 };
 
-enum class Outcome { succeeded, worker_failed, agent_lost, interrupted, not_formed, refused };
+enum class Outcome {
+    succeeded,
+    worker_failed,
+    agent_lost,
+    interrupted,
+    not_formed,
+    refused,
+    coordinator_lost,  ///< an agent's own verdict: there is nobody to hear one from
+};
 
 /// How the job ended: the same for every agent that hears it.
 struct Verdict {

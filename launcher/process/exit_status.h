@@ -2,17 +2,14 @@
 #pragma once
 
 #include <csignal>
-#include <string>
 
 namespace torchelastic::process {
 
 /// How a process ended.
 class ExitStatus {
 public:
-    static ExitStatus exited(int code) { return ExitStatus(code & 0xff, 0, false); }
-    static ExitStatus killed_by(int signal, bool dumped_core = false) {
-        return ExitStatus(0, signal, dumped_core);
-    }
+    static ExitStatus exited(int code) { return ExitStatus(code & 0xff, 0); }
+    static ExitStatus killed_by(int signal) { return ExitStatus(0, signal); }
 
     /// From waitpid(2). The process must have ended, not stopped.
     static ExitStatus from_wait(int wait_status);
@@ -24,7 +21,6 @@ public:
 
     /// The signal that killed it, or 0.
     int signal() const { return signal_; }
-    bool dumped_core() const { return dumped_core_; }
 
     /// As a shell has it: the exit code, or 128 + the signal.
     int code() const { return signal_ != 0 ? 128 + signal_ : code_; }
@@ -32,18 +28,13 @@ public:
     /// As torchrun and Python's subprocess have it: the exit code, or minus the signal.
     int torchrun_code() const { return signal_ != 0 ? -signal_ : code_; }
 
-    /// "exit code 37", "signal 9 (SIGKILL)", "signal 11 (SIGSEGV), core dumped".
-    std::string words() const;
-
     bool operator==(const ExitStatus&) const = default;
 
 private:
-    ExitStatus(int code, int signal, bool dumped_core)
-        : code_(code), signal_(signal), dumped_core_(dumped_core) {}
+    ExitStatus(int code, int signal) : code_(code), signal_(signal) {}
 
     int code_;
     int signal_;
-    bool dumped_core_;
 };
 
 }  // namespace torchelastic::process

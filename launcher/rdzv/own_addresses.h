@@ -1,14 +1,16 @@
-// The addresses by which other nodes may reach this one.
+// The addresses by which other nodes may reach this one. Pure.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "net/host.h"
+
 namespace torchelastic::rdzv {
 
-/// Numeric addresses of all interfaces that are up, IPv4 first, else in the kernel's order. Neither
-/// loopback nor link-local ones: the former lead nowhere, the latter need an interface's name, or
-/// belong to the management controller inside each node (DGX).
-std::vector<std::string> own_addresses();
+/// Of the interfaces that are up, IPv4 first, else in the given order. Neither loopback nor
+/// link-local ones: the former lead nowhere, the latter need an interface's name, or belong to the
+/// management controller inside each node (DGX).
+std::vector<std::string> own_addresses(const std::vector<net::Interface>& interfaces);
 
 }  // namespace torchelastic::rdzv

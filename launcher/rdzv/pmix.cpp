@@ -25,13 +25,6 @@ constexpr Duration kHeadStart = std::chrono::milliseconds(250);
 
 constexpr std::string_view kSlurmNamespace = "slurm.pmix.";
 
-std::string random_hexadecimal(std::size_t bytes) {
-    std::string digits;
-    for (const char byte : wire::random_nonce().substr(0, bytes))
-        digits += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-    return digits;
-}
-
 /// A launcher's name for a job, fit to be a part of paths.
 std::string as_run_id(const std::string& name, const std::string& random) {
     std::string id = name.substr(0, 64);
@@ -89,8 +82,8 @@ private:
         card.node = member_.node;
         card.addresses = std::move(*addresses);
         card.port = listener->port();
-        card.token = random_hexadecimal(32);
-        card.run = random_hexadecimal(8);
+        card.token = wire::random_hexadecimal(32);
+        card.run = wire::random_hexadecimal(8);
         listener_.emplace(std::move(*listener));
         return card;
     }
@@ -100,7 +93,7 @@ private:
         const auto [first, last] = *settings_.port_range;
         Result<net::Listener> listener = failure("the range is empty");
         for (const std::uint16_t port :
-             slurm::port_sequence(random_hexadecimal(8), kPorts, {first, last})) {
+             slurm::port_sequence(wire::random_hexadecimal(8), kPorts, {first, last})) {
             listener = net::Listener::open(loop_, "", port);
             if (listener) return listener;
         }
@@ -114,7 +107,7 @@ private:
             if (!found) return failure(std::move(found).error().because("--local-addr"));
             return found;
         }
-        std::vector<std::string> addresses = own_addresses();
+        std::vector<std::string> addresses = own_addresses(net::interfaces());
         if (member_.address.empty()) return addresses;
         std::erase(addresses, member_.address);
         addresses.insert(addresses.begin(), member_.address);

@@ -152,12 +152,6 @@ void Session::send(const wire::Message& message) {
     if (!state_->over) state_->connection.send(wire::frame(wire::encode(message)));
 }
 
-void Session::close() {
-    state_->over = true;
-    state_->timer.cancel();
-    state_->connection.close();
-}
-
 void Session::close_when_sent(Duration limit) {
     state_->over = true;
     state_->timer.cancel();

@@ -28,7 +28,7 @@ struct KeepAlive {
 struct SessionHandlers {
     std::function<void()> proven;                        ///< once, before any message
     std::function<void(wire::Message message)> message;  ///< never a Ping
-    std::function<void(const std::string& why)> closed;  ///< once; never after close()
+    std::function<void(const std::string& why)> closed;  ///< once; never by ourselves
 };
 
 /// One side of the agents' protocol on one connection. Handlers are called from the loop and may
@@ -51,7 +51,6 @@ public:
     /// Only once proven.
     void send(const wire::Message& message);
 
-    void close();
     /// Closes after all that was sent is with the kernel, or after `limit`.
     void close_when_sent(Duration limit);
 

@@ -151,7 +151,7 @@ void visit(auto& on, Finish& m) {
     on("outcome", outcome);
     on("exit_code", m.verdict.exit_code);
     on("reason", m.verdict.reason);
-    constexpr auto kLast = static_cast<unsigned>(Outcome::refused);
+    constexpr auto kLast = static_cast<unsigned>(Outcome::coordinator_lost);
     m.verdict.outcome = static_cast<Outcome>(outcome > kLast ? kLast : outcome);
 }
 

@@ -43,6 +43,14 @@ std::string random_nonce() {
     return nonce;
 }
 
+std::string random_hexadecimal(std::size_t bytes) {
+    std::string digits;
+    for (const char byte : random_nonce().substr(0, bytes)) {
+        digits += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+    }
+    return digits;
+}
+
 ClientHandshake::ClientHandshake(std::string token, std::string run_id, std::string nonce)
     : token_(std::move(token)), run_id_(std::move(run_id)), nonce_(std::move(nonce)) {}
 

@@ -7,7 +7,7 @@
 //     client -> server             proof     {HMAC(token, "client" C S run)}
 #pragma once
 
-#include <optional>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -17,6 +17,9 @@ namespace torchelastic::wire {
 
 /// 32 bytes that nobody can guess.
 std::string random_nonce();
+
+/// The first `bytes` of such a nonce, at most 32, in hexadecimal digits.
+std::string random_hexadecimal(std::size_t bytes);
 
 /// The side that connected.
 class ClientHandshake {

@@ -11,6 +11,7 @@
 #include "agent/command.h"
 #include "agent/environment.h"
 #include "agent/error_file.h"
+#include "agent/interfaces.h"
 #include "agent/logs.h"
 #include "agent/worker_count.h"
 
@@ -122,6 +123,42 @@ TEST(WorkerCommand, is_torchruns) {
     options.module = false;
     options.no_python = true;
     EXPECT_EQ(worker_command(options, {}, 0), Words{"train.py"});
+}
+
+TEST(WorkerStore, is_the_agents_unless_told_or_torch_cannot) {
+    using options::WorkerStore;
+    const Environment no_libuv = {{"USE_LIBUV", "0"}};
+    EXPECT_FALSE(rank0_serves_store(WorkerStore::automatic, {}));
+    EXPECT_FALSE(rank0_serves_store(WorkerStore::automatic, {{"USE_LIBUV", "1"}}));
+    EXPECT_TRUE(rank0_serves_store(WorkerStore::automatic, no_libuv));
+    EXPECT_FALSE(rank0_serves_store(WorkerStore::agent, no_libuv));
+    EXPECT_TRUE(rank0_serves_store(WorkerStore::rank0, {}));
+}
+
+TEST(GlooInterface, is_chosen_only_where_the_hosts_own_name_leads_nowhere) {
+    const std::vector<net::Interface> interfaces = {
+        {.name = "lo", .address = "127.0.0.1", .loopback = true},
+        {.name = "eth0", .address = "10.0.0.1"},
+        {.name = "ib0", .address = "10.1.0.1"}};
+    const struct {
+        const char* what;
+        const char* hosts;
+        std::optional<std::string> expected;
+    } kCases[] = {
+        {"no word of the host", "127.0.0.1 localhost\n", "eth0"},
+        {"Debian's own line", "127.0.1.1 n1.site n1\n", "eth0"},
+        {"loopback", "127.0.0.1 n1\n", "eth0"},
+        {"its address", "10.0.0.1 n1\n", std::nullopt},
+        {"another interface of ours, by an alias", "10.1.0.1\tn1.site  n1 # here", std::nullopt},
+        {"in a comment", "# 10.0.0.1 n1\n", "eth0"},
+        {"somebody else's address", "10.9.9.9 n1\n", "eth0"},
+        {"one good line among others", "127.0.1.1 n1\n10.0.0.1 n1\n", std::nullopt},
+    };
+    for (const auto& each : kCases) {
+        EXPECT_EQ(gloo_interface(each.hosts, "n1", interfaces, "10.0.0.1"), each.expected)
+            << each.what;
+    }
+    EXPECT_EQ(gloo_interface("", "n1", interfaces, "10.7.7.7"), std::nullopt);
 }
 
 TEST(WorkerCount, follows_what_was_asked_and_what_is_there) {

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "net/connection.h"
+#include "net/host.h"
 #include "net/listener.h"
 #include "net/loop.h"
 
@@ -19,6 +20,15 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+TEST(Host, has_loopback_among_its_interfaces) {
+    EXPECT_FALSE(host_name().empty());
+    bool found = false;
+    for (const Interface& each : interfaces()) {
+        found |= each.loopback && each.address == "127.0.0.1";
+    }
+    EXPECT_TRUE(found);
+}
 
 TEST(Loop, runs_what_another_thread_posts) {
     Loop loop;

@@ -9,29 +9,25 @@ namespace torchelastic::process {
 namespace {
 
 struct Row {
+    const char* what;
     ExitStatus status;
     int code;
     int torchrun_code;
-    const char* words;
 };
 
 const Row kRows[] = {
-    {ExitStatus::exited(0), 0, 0, "exit code 0"},
-    {ExitStatus::exited(37), 37, 37, "exit code 37"},
-    {ExitStatus::exited(255), 255, 255, "exit code 255"},
-    {ExitStatus::killed_by(SIGKILL), 137, -9, "signal 9 (SIGKILL)"},
-    {ExitStatus::killed_by(SIGSEGV, true), 139, -11, "signal 11 (SIGSEGV), core dumped"},
-    {ExitStatus::killed_by(SIGRTMIN + 3), 128 + SIGRTMIN + 3, -SIGRTMIN - 3,
-     "signal 37 (SIGRTMIN+3)"},
-    {ExitStatus::killed_by(33), 161, -33, "signal 33"},
+    {"success", ExitStatus::exited(0), 0, 0},
+    {"a code", ExitStatus::exited(37), 37, 37},
+    {"the greatest code", ExitStatus::exited(255), 255, 255},
+    {"SIGKILL", ExitStatus::killed_by(SIGKILL), 137, -9},
+    {"a real-time signal", ExitStatus::killed_by(SIGRTMIN + 3), 128 + SIGRTMIN + 3, -SIGRTMIN - 3},
 };
 
-TEST(ExitStatus, speaks_to_shells_to_torchrun_and_to_people) {
+TEST(ExitStatus, speaks_to_shells_and_to_torchrun) {
     for (const Row& row : kRows) {
-        EXPECT_EQ(row.status.code(), row.code) << row.words;
-        EXPECT_EQ(row.status.torchrun_code(), row.torchrun_code) << row.words;
-        EXPECT_EQ(row.status.words(), row.words);
-        EXPECT_EQ(row.status.success(), row.code == 0) << row.words;
+        EXPECT_EQ(row.status.code(), row.code) << row.what;
+        EXPECT_EQ(row.status.torchrun_code(), row.torchrun_code) << row.what;
+        EXPECT_EQ(row.status.success(), row.code == 0) << row.what;
     }
 }
 

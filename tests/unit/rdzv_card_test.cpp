@@ -4,12 +4,23 @@
 #include <gtest/gtest.h>
 
 #include "rdzv/business_card.h"
+#include "rdzv/own_addresses.h"
 
 namespace torchelastic::rdzv {
 namespace {
 
 BusinessCard card(const std::string& node, std::vector<std::string> addresses) {
     return {node, std::move(addresses), 20001, "00ff", "7e"};
+}
+
+TEST(OwnAddresses, are_those_that_lead_here_ipv4_first) {
+    EXPECT_EQ(own_addresses({{.name = "lo", .address = "127.0.0.1", .loopback = true},
+                             {.name = "eth0", .address = "2001:db8::1"},
+                             {.name = "eth0", .address = "fe80::1", .link_local = true},
+                             {.name = "bmc", .address = "169.254.3.1", .link_local = true},
+                             {.name = "eth1", .address = "10.9.0.1", .up = false},
+                             {.name = "eth0", .address = "10.0.0.1"}}),
+              (std::vector<std::string>{"10.0.0.1", "2001:db8::1"}));
 }
 
 TEST(BusinessCard, comes_back_as_it_was) {
