@@ -8,11 +8,7 @@
 #include <fmt/format.h>
 
 #include "agent/command.h"
-#include "agent/error_file.h"
 #include "base/text.h"
-#include "net/host.h"
-#include "process/prefix.h"
-#include "process/streams.h"
 #include "report/failure_report.h"
 
 namespace torchelastic::agent {
@@ -21,33 +17,7 @@ namespace {
 
 using namespace coordinator;
 
-/// How long a console that takes nothing may delay the end of a round.
-constexpr Duration kDrain = std::chrono::seconds(5);
 constexpr Duration kFarewell = std::chrono::seconds(2);
-
-std::string short_hostname() {
-    const std::string full = net::host_name();
-    return full.substr(0, full.find('.'));
-}
-
-process::Stream stream(const process::Route& route, const std::string& file) {
-    switch (route.to) {
-        case process::Route::To::file:
-            return process::Stream::file(file);
-        case process::Route::To::null:
-            return process::Stream::null();
-        case process::Route::To::console:
-            break;
-    }
-    return {};
-}
-
-process::Routes routes(const options::Options& options, int local_rank, bool has_files) {
-    const options::Streams redirect = options.redirects.of(local_rank);
-    const options::Streams tee = options.tee.of(local_rank);
-    return process::route(local_rank, {redirect.out, redirect.err}, {tee.out, tee.err},
-                          options.local_ranks_filter, has_files);
-}
 
 }  // namespace
 
@@ -55,12 +25,13 @@ Agent::Agent(net::Loop& loop, report::Log& log, process::Reaper& reaper, Setup s
              std::function<void(int)> ended)
     : loop_(loop),
       log_(log),
-      reaper_(reaper),
       setup_(std::move(setup)),
-      logs_(std::move(logs)),
       ended_(std::move(ended)),
-      lifecycle_(setup_.setting.workers),
-      output_(loop) {}
+      lifecycle_(setup_.workers.setting.workers),
+      workers_(loop, log, reaper, setup_.workers, std::move(logs), setup_.meeting.id,
+               [this](int local_rank, std::optional<WorkerFailure> failed) {
+                   handle(WorkerEnded{local_rank, std::move(failed)});
+               }) {}
 
 void Agent::begin() {
     if (auto* host = std::get_if<rdzv::Host>(&setup_.meeting.place)) {
@@ -103,8 +74,8 @@ void Agent::join() {
     card.id = setup_.meeting.id;
     card.address = setup_.meeting.address;
     card.order = setup_.meeting.order;
-    card.workers = setup_.setting.workers;
-    card.role = setup_.setting.role;
+    card.workers = setup_.workers.setting.workers;
+    card.role = setup_.workers.setting.role;
     card.pid = ::getpid();
     tell(Hello{card});
     for (const Action& each : lifecycle_.begin(setup_.trouble))
@@ -116,7 +87,7 @@ void Agent::told_to_end(int signal) {
 }
 
 void Agent::pass_on(int signal) {
-    if (group_) group_->signal_all(signal);
+    workers_.signal_all(signal);
 }
 
 void Agent::handle(const Event& event) {
@@ -132,7 +103,7 @@ void Agent::perform(const Action& action) {
     } else if (const auto* start = std::get_if<StartWorkers>(&action)) {
         start_workers(start->assignment);
     } else if (const auto* stop = std::get_if<StopWorkers>(&action)) {
-        stop_workers(stop->signal);
+        workers_.stop(stop->signal, [this] { handle(AllStopped{}); });
     } else if (const auto* end = std::get_if<Exit>(&action)) {
         exit(end->verdict);
     }
@@ -148,13 +119,13 @@ void Agent::tell(const Up& message) {
 void Agent::announce() {
     store_.reset();
     reserved_.reset();
-    if (rank0_serves_store(setup_.options.worker_store, setup_.environment)) {
+    if (rank0_serves_store(setup_.workers.options.worker_store, setup_.workers.environment)) {
         auto port = net::ReservedPort::open();
         if (!port) return handle(CannotAnnounce{port.error().text()});
         reserved_ = std::move(*port);
         return tell(Ready{reserved_->port(), false});
     }
-    auto server = store::Server::open(loop_, alone() ? setup_.meeting.address : "", 0,
+    auto server = store::Server::open(loop_, setup_.workers.alone ? setup_.meeting.address : "", 0,
                                       [this](const std::string& line) { log_.warning(line); });
     if (!server) {
         return handle(
@@ -167,7 +138,7 @@ void Agent::announce() {
 /// Only the nodes of the round are let in: torch's clients can prove nothing more. A node whose
 /// workers go out by another address than its agent (--local-addr) cannot be told from a stranger.
 void Agent::open_store(const Assignment& assignment) {
-    if (!setup_.options.local_addr) {
+    if (!setup_.workers.options.local_addr) {
         std::vector<std::string> members = split(assignment.members, ' ');
         members.insert(members.end(), {"127.0.0.1", "::1"});
         store_->allow(members);
@@ -176,121 +147,13 @@ void Agent::open_store(const Assignment& assignment) {
 }
 
 void Agent::start_workers(const Assignment& assignment) {
-    assignment_ = assignment;
     if (assignment.group_rank != 0) {
         store_.reset();
         reserved_.reset();
     }
     if (store_) open_store(assignment);
-    auto workers = prepare(assignment);
-    Result<process::Group> group =
-        workers ? process::Group::start(
-                      loop_, reaper_, *workers,
-                      [this](const process::WorkerExit& exit) { worker_exited(exit); })
-                : failure(workers.error());
-    Result<void> followed;
-    if (group) {
-        group_ = std::move(*group);
-        for (int rank = 0; rank < setup_.setting.workers && followed; ++rank) {
-            followed = follow_worker(assignment, rank);
-        }
-        if (!followed) log_.error(followed.error().text());
-        return handle(WorkersStarted{});
-    }
-    WorkerFailure never{.agent = setup_.meeting.id, .rank = assignment.first_rank};
-    never.never_started = true;
-    never.message = group.error().text();
-    never.time_us = std::chrono::duration_cast<std::chrono::microseconds>(
-                        std::chrono::system_clock::now().time_since_epoch())
-                        .count();
-    handle(WorkerEnded{0, never});
-}
-
-Result<std::vector<process::Worker>> Agent::prepare(const Assignment& assignment) {
-    std::vector<process::Worker> workers;
-    for (int rank = 0; rank < setup_.setting.workers; ++rank) {
-        auto worker = prepare_worker(assignment, rank);
-        if (!worker) return failure(std::move(worker).error());
-        workers.push_back(std::move(*worker));
-    }
-    return workers;
-}
-
-Result<process::Worker> Agent::prepare_worker(const Assignment& assignment, int local_rank) {
-    const auto made = logs_.folder(assignment.round, local_rank);
-    if (!made) return failure(made.error());
-    const process::Routes to = routes(setup_.options, local_rank, logs_.has_files());
-    process::Worker worker;
-    worker.local_rank = local_rank;
-    worker.command.argv = worker_command(setup_.options, setup_.environment, local_rank);
-    worker.command.environment =
-        worker_environment(setup_.environment, setup_.setting, assignment, local_rank,
-                           made->empty() ? "" : *made + "/error.json");
-    worker.command.open_files = setup_.open_files;
-    // Several nodes have one stdin between them, which Slurm copies to each: nobody's to read.
-    if (!alone()) worker.stdio.in = process::Stdio::In::null;
-    worker.stdio.out = stream(to.out, *made + "/stdout.log");
-    worker.stdio.err = stream(to.err, *made + "/stderr.log");
-    return worker;
-}
-
-Result<void> Agent::follow_worker(const Assignment& assignment, int local_rank) {
-    const process::Routes to = routes(setup_.options, local_rank, logs_.has_files());
-    const std::string prefix = process::prefix(setup_.options.log_line_prefix_template,
-                                               {.role_name = setup_.setting.role,
-                                                .local_rank = local_rank,
-                                                .rank = assignment.first_rank + local_rank,
-                                                .hostname = short_hostname()});
-    const std::string in = folder(local_rank);
-    if (to.out.tee) {
-        auto followed = output_.follow(in + "/stdout.log", process::Output::Shown::out, prefix);
-        if (!followed) return followed;
-    }
-    if (to.err.tee) return output_.follow(in + "/stderr.log", process::Output::Shown::err, prefix);
-    return {};
-}
-
-std::string Agent::folder(int local_rank) const {
-    const auto path = logs_.folder(assignment_.round, local_rank);
-    return path ? *path : std::string();
-}
-
-void Agent::worker_exited(const process::WorkerExit& exit) {
-    if (exit.status.success()) return handle(WorkerEnded{exit.local_rank, std::nullopt});
-    WorkerFailure failure{.agent = setup_.meeting.id, .local_rank = exit.local_rank};
-    failure.rank = assignment_.first_rank + exit.local_rank;
-    failure.pid = exit.pid;
-    failure.signal = exit.status.signal();
-    failure.exit_code = exit.status.signal() == 0 ? exit.status.code() : 0;
-    failure.time_us =
-        std::chrono::duration_cast<std::chrono::microseconds>(exit.at.time_since_epoch()).count();
-    if (logs_.has_files()) {
-        const std::string path = folder(exit.local_rank) + "/error.json";
-        if (auto recorded = read_error_file(path)) {
-            if (setup_.keeps_logs) failure.error_file = path;
-            failure.message = std::move(recorded->message);
-            failure.traceback = std::move(recorded->traceback);
-        }
-    }
-    handle(WorkerEnded{exit.local_rank, std::move(failure)});
-}
-
-void Agent::stop_workers(int signal) {
-    if (!group_) return loop_.post([this] { workers_stopped({}); });
-    group_->stop(
-        signal, setup_.options.shutdown_timeout,
-        [this](const std::vector<process::Process>& stragglers) { workers_stopped(stragglers); });
-}
-
-void Agent::workers_stopped(const std::vector<process::Process>& stragglers) {
-    for (const process::Process& each : stragglers) {
-        log_.error("cannot be killed, even by SIGKILL: " + process::words(each));
-    }
-    group_.reset();
-    output_.finish(kDrain, [this](bool complete) {
-        if (!complete) log_.warning("the console takes no output: the rest is in " + logs_.root());
-        handle(AllStopped{});
-    });
+    if (auto never = workers_.start(assignment)) return handle(WorkerEnded{0, std::move(*never)});
+    handle(WorkersStarted{});
 }
 
 void Agent::exit(const Verdict& verdict) {
@@ -308,7 +171,7 @@ void Agent::exit(const Verdict& verdict) {
 void Agent::end_if_done() {
     if (hub_ && !done_) return;
     if (hub_ && done_->verdict.outcome == Outcome::worker_failed) {
-        log_.verbatim(report::failure_report(setup_.options.script, done_->failures));
+        log_.verbatim(report::failure_report(setup_.workers.options.script, done_->failures));
     }
     const int code = hub_ ? done_->verdict.exit_code : verdict_->exit_code;
     ended_(code);

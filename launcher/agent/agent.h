@@ -8,14 +8,10 @@
 #include <variant>
 #include <vector>
 
-#include "agent/environment.h"
 #include "agent/hub.h"
 #include "agent/lifecycle.h"
-#include "agent/logs.h"
+#include "agent/workers.h"
 #include "net/listener.h"
-#include "options/parser.h"
-#include "process/group.h"
-#include "process/output.h"
 #include "rdzv/rendezvous.h"
 #include "store/server.h"
 
@@ -23,12 +19,8 @@ namespace torchelastic::agent {
 
 /// What an agent is made of, once it has met the others.
 struct Setup {
-    options::Options options;
-    Environment environment;
-    WorkerSetting setting;
-    std::optional<rlimit> open_files;  ///< the workers' RLIMIT_NOFILE
-    bool keeps_logs = false;           ///< people can look at the files afterwards
-    coordinator::Plan plan;            ///< used by the agent that coordinates
+    WorkerSetup workers;
+    coordinator::Plan plan;  ///< used by the agent that coordinates
     rdzv::KeepAlive keep_alive;
     rdzv::Meeting meeting;
     std::optional<std::string> trouble;  ///< why this node cannot take part, in the end
@@ -57,33 +49,20 @@ private:
     void announce();
     void open_store(const coordinator::Assignment& assignment);
     void start_workers(const coordinator::Assignment& assignment);
-    Result<std::vector<process::Worker>> prepare(const coordinator::Assignment& assignment);
-    Result<process::Worker> prepare_worker(const coordinator::Assignment& assignment,
-                                           int local_rank);
-    Result<void> follow_worker(const coordinator::Assignment& assignment, int local_rank);
-    void worker_exited(const process::WorkerExit& exit);
-    void stop_workers(int signal);
-    void workers_stopped(const std::vector<process::Process>& stragglers);
     void exit(const coordinator::Verdict& verdict);
     void end_if_done();
-    bool alone() const { return setup_.plan.expected.size() <= 1; }
-    std::string folder(int local_rank) const;
 
     net::Loop& loop_;
     report::Log& log_;
-    process::Reaper& reaper_;
     Setup setup_;
-    Logs logs_;
     std::function<void(int)> ended_;
     Lifecycle lifecycle_;
-    process::Output output_;
+    Workers workers_;
 
     std::optional<Hub> hub_;                // this agent coordinates,
     std::optional<rdzv::Session> session_;  // or that one does
     std::optional<store::Server> store_;
     std::optional<net::ReservedPort> reserved_;
-    std::optional<process::Group> group_;
-    coordinator::Assignment assignment_;
     std::optional<coordinator::Verdict> verdict_;
     std::optional<coordinator::Done> done_;
 };

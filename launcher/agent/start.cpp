@@ -167,18 +167,20 @@ private:
     /// What only this node lacks is no reason to let the others wait: the coordinator is told.
     void take_part(rdzv::Meeting meeting) {
         reminder_.cancel();
-        Setup setup{.options = options_, .environment = environment_};
+        Setup setup;
+        setup.workers = {.options = options_, .environment = environment_};
         const auto workers =
             worker_count(options_.nproc_per_node, look_at_node(slurm::count_gpus(environment_)));
         if (!workers) setup.trouble = workers.error().text();
-        setup.setting.workers = workers.value_or(1);
-        setup.setting.role = options_.role;
-        setup.open_files = open_files_;
-        setup.keeps_logs = keeps_logs(options_);
+        setup.workers.setting.workers = workers.value_or(1);
+        setup.workers.setting.role = options_.role;
+        setup.workers.open_files = open_files_;
+        setup.workers.keeps_logs = keeps_logs(options_);
         const bool several = meeting.expected.size() > 1;
+        setup.workers.alone = !several;
         if (several) {
-            setup.setting.gloo_interface = gloo_interface(text_of("/etc/hosts"), net::host_name(),
-                                                          net::interfaces(), meeting.address);
+            setup.workers.setting.gloo_interface = gloo_interface(
+                text_of("/etc/hosts"), net::host_name(), net::interfaces(), meeting.address);
         }
         setup.keep_alive = settings(options_).keep_alive;
         if (auto counted = count_nodes(place_, options_, meeting.expected.size()); !counted) {
@@ -186,12 +188,13 @@ private:
         }
         setup.plan = plan(meeting);
         auto logs = Logs::open(log_base_, setup.plan.run_id + (several ? "_" + place_.node : ""));
-        if (!logs && setup.keeps_logs && !setup.trouble) setup.trouble = logs.error().text();
-        if (!logs && !setup.keeps_logs) {
+        if (!logs && setup.workers.keeps_logs && !setup.trouble)
+            setup.trouble = logs.error().text();
+        if (!logs && !setup.workers.keeps_logs) {
             log_.warning("no error files of workers: " + logs.error().text());
         }
         if (std::holds_alternative<rdzv::Host>(meeting.place)) {
-            warn_of_threads(setup.setting.workers);
+            warn_of_threads(setup.workers.setting.workers);
         }
         setup.meeting = std::move(meeting);
         agent_.emplace(loop_, log_, *reaper_, std::move(setup),

@@ -1,0 +1,178 @@
+// Making, following and ending workers.
+#include "agent/workers.h"
+
+#include <chrono>
+#include <utility>
+
+#include "agent/command.h"
+#include "agent/error_file.h"
+#include "net/host.h"
+#include "process/prefix.h"
+
+namespace torchelastic::agent {
+
+namespace {
+
+using coordinator::WorkerFailure;
+
+/// How long a console that takes nothing may delay the end of a round.
+constexpr Duration kDrain = std::chrono::seconds(5);
+
+std::string short_hostname() {
+    const std::string full = net::host_name();
+    return full.substr(0, full.find('.'));
+}
+
+std::int64_t microseconds(WallTime at) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
+}
+
+process::Stream stream(const process::Route& route, const std::string& file) {
+    switch (route.to) {
+        case process::Route::To::file:
+            return process::Stream::file(file);
+        case process::Route::To::null:
+            return process::Stream::null();
+        case process::Route::To::console:
+            break;
+    }
+    return {};
+}
+
+}  // namespace
+
+Workers::Workers(net::Loop& loop, report::Log& log, process::Reaper& reaper, WorkerSetup setup,
+                 Logs logs, coordinator::AgentId self, EndHandler ended)
+    : loop_(loop),
+      log_(log),
+      reaper_(reaper),
+      setup_(std::move(setup)),
+      logs_(std::move(logs)),
+      self_(std::move(self)),
+      ended_(std::move(ended)),
+      output_(loop) {}
+
+std::optional<WorkerFailure> Workers::start(const coordinator::Assignment& assignment) {
+    assignment_ = assignment;
+    auto workers = prepare();
+    Result<process::Group> group =
+        workers
+            ? process::Group::start(loop_, reaper_, *workers,
+                                    [this](const process::WorkerExit& exit) { take_exit(exit); })
+            : failure(workers.error());
+    if (!group) {
+        WorkerFailure never{.agent = self_, .rank = assignment.first_rank};
+        never.never_started = true;
+        never.message = group.error().text();
+        never.time_us = microseconds(std::chrono::system_clock::now());
+        return never;
+    }
+    group_ = std::move(*group);
+    Result<void> followed;
+    for (int rank = 0; rank < setup_.setting.workers && followed; ++rank)
+        followed = follow(rank);
+    if (!followed) log_.error(followed.error().text());
+    return std::nullopt;
+}
+
+Result<std::vector<process::Worker>> Workers::prepare() const {
+    std::vector<process::Worker> workers;
+    for (int rank = 0; rank < setup_.setting.workers; ++rank) {
+        auto worker = prepare(rank);
+        if (!worker) return failure(std::move(worker).error());
+        workers.push_back(std::move(*worker));
+    }
+    return workers;
+}
+
+Result<process::Worker> Workers::prepare(int local_rank) const {
+    const auto made = logs_.folder(assignment_.round, local_rank);
+    if (!made) return failure(made.error());
+    const process::Routes to = routes(local_rank);
+    process::Worker worker;
+    worker.local_rank = local_rank;
+    worker.command.argv = worker_command(setup_.options, setup_.environment, local_rank);
+    worker.command.environment =
+        worker_environment(setup_.environment, setup_.setting, assignment_, local_rank,
+                           made->empty() ? "" : *made + "/error.json");
+    worker.command.open_files = setup_.open_files;
+    // Several nodes have one stdin between them, which Slurm copies to each: nobody's to read.
+    if (!setup_.alone) worker.stdio.in = process::Stdio::In::null;
+    worker.stdio.out = stream(to.out, *made + "/stdout.log");
+    worker.stdio.err = stream(to.err, *made + "/stderr.log");
+    return worker;
+}
+
+Result<void> Workers::follow(int local_rank) {
+    const process::Routes to = routes(local_rank);
+    const std::string prefix = process::prefix(setup_.options.log_line_prefix_template,
+                                               {.role_name = setup_.setting.role,
+                                                .local_rank = local_rank,
+                                                .rank = assignment_.first_rank + local_rank,
+                                                .hostname = short_hostname()});
+    const std::string in = folder(local_rank);
+    if (to.out.tee) {
+        auto followed = output_.follow(in + "/stdout.log", process::Output::Shown::out, prefix);
+        if (!followed) return followed;
+    }
+    if (to.err.tee) return output_.follow(in + "/stderr.log", process::Output::Shown::err, prefix);
+    return {};
+}
+
+process::Routes Workers::routes(int local_rank) const {
+    const options::Streams redirect = setup_.options.redirects.of(local_rank);
+    const options::Streams tee = setup_.options.tee.of(local_rank);
+    return process::route(local_rank, {redirect.out, redirect.err}, {tee.out, tee.err},
+                          setup_.options.local_ranks_filter, logs_.has_files());
+}
+
+std::string Workers::folder(int local_rank) const {
+    const auto path = logs_.folder(assignment_.round, local_rank);
+    return path ? *path : std::string();
+}
+
+void Workers::take_exit(const process::WorkerExit& exit) {
+    if (exit.status.success()) return ended_(exit.local_rank, std::nullopt);
+    WorkerFailure failure{.agent = self_, .local_rank = exit.local_rank};
+    failure.rank = assignment_.first_rank + exit.local_rank;
+    failure.pid = exit.pid;
+    failure.signal = exit.status.signal();
+    failure.exit_code = exit.status.signal() == 0 ? exit.status.code() : 0;
+    failure.time_us = microseconds(exit.at);
+    if (logs_.has_files()) {
+        const std::string path = folder(exit.local_rank) + "/error.json";
+        if (auto recorded = read_error_file(path)) {
+            if (setup_.keeps_logs) failure.error_file = path;
+            failure.message = std::move(recorded->message);
+            failure.traceback = std::move(recorded->traceback);
+        }
+    }
+    ended_(exit.local_rank, std::move(failure));
+}
+
+void Workers::stop(int signal, std::function<void()> stopped) {
+    if (!group_) return loop_.post(std::move(stopped));
+    group_->stop(signal, setup_.options.shutdown_timeout,
+                 [this, stopped = std::move(stopped)](
+                     const std::vector<process::Process>& stragglers) mutable {
+                     finish(stragglers, std::move(stopped));
+                 });
+}
+
+void Workers::finish(const std::vector<process::Process>& stragglers,
+                     std::function<void()> stopped) {
+    for (const process::Process& each : stragglers) {
+        log_.error("cannot be killed, even by SIGKILL: " + process::words(each));
+    }
+    group_.reset();
+    output_.finish(kDrain, [this, stopped = std::move(stopped)](bool complete) {
+        if (!complete) log_.warning("the console takes no output: the rest is in " + logs_.root());
+        stopped();
+    });
+}
+
+void Workers::signal_all(int signal) {
+    if (group_) group_->signal_all(signal);
+}
+
+}  // namespace torchelastic::agent

@@ -1,0 +1,76 @@
+// The workers of this node, one round after the other: what each is made of, where its output
+// goes, how it ended. When to start and stop them is the lifecycle's to say.
+#pragma once
+
+#include <sys/resource.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/environment.h"
+#include "agent/logs.h"
+#include "coordinator/messages.h"
+#include "net/loop.h"
+#include "options/parser.h"
+#include "process/group.h"
+#include "process/output.h"
+#include "process/streams.h"
+#include "report/log.h"
+
+namespace torchelastic::agent {
+
+/// What is the same in every round.
+struct WorkerSetup {
+    options::Options options;
+    Environment environment;
+    WorkerSetting setting;
+    std::optional<rlimit> open_files;  ///< RLIMIT_NOFILE of each; the agent's own if not set
+    bool keeps_logs = false;           ///< people can look at the files afterwards
+    bool alone = true;                 ///< no other node: stdin is the workers' to read
+};
+
+class Workers {
+public:
+    /// Called for every worker that was started, from the loop, once it has ended.
+    using EndHandler =
+        std::function<void(int local_rank, std::optional<coordinator::WorkerFailure> failure)>;
+
+    /// `self`: how this node is called in failures.
+    Workers(net::Loop& loop, report::Log& log, process::Reaper& reaper, WorkerSetup setup,
+            Logs logs, coordinator::AgentId self, EndHandler ended);
+
+    /// Starts those of a round; the ones of the last round must have been stopped. If one cannot be
+    /// started none runs, and the failure says why.
+    std::optional<coordinator::WorkerFailure> start(const coordinator::Assignment& assignment);
+
+    /// Signals them, kills what is left after the grace, shows their output to its end, and calls
+    /// `stopped` from the loop. Called again while it works, only the new `stopped` is called.
+    void stop(int signal, std::function<void()> stopped);
+
+    /// Passes a signal on to those that run.
+    void signal_all(int signal);
+
+private:
+    Result<std::vector<process::Worker>> prepare() const;
+    Result<process::Worker> prepare(int local_rank) const;
+    Result<void> follow(int local_rank);
+    process::Routes routes(int local_rank) const;
+    std::string folder(int local_rank) const;
+    void take_exit(const process::WorkerExit& exit);
+    void finish(const std::vector<process::Process>& stragglers, std::function<void()> stopped);
+
+    net::Loop& loop_;
+    report::Log& log_;
+    process::Reaper& reaper_;
+    WorkerSetup setup_;
+    Logs logs_;
+    coordinator::AgentId self_;
+    EndHandler ended_;
+    process::Output output_;
+    coordinator::Assignment assignment_;
+    std::optional<process::Group> group_;
+};
+
+}  // namespace torchelastic::agent
