@@ -3,12 +3,12 @@
 usage errors, and nothing left behind, whoever is killed."""
 
 import os
-import pathlib
 import re
 import signal
 import subprocess
 
 import harness
+from alone import Place, workers_words
 from harness import check, count, equal
 
 # Says that it runs, and what it is told; goes at once.
@@ -20,61 +20,6 @@ HIDING = """
     exec sleep 1000
 """
 HIDING_PROCESSES = 2 + 2 * 5  # keeper, agent, and of each of two workers all of the above
-
-
-class Place:
-    """A folder to work in, with a /tmp and a mark of its own: whatever has the mark in its
-    environment descends from a job that was started here."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.temporary = folder / "tmp"
-        self.temporary.mkdir()
-        self.mark = f"TORCHELASTIC_TEST_MARK={os.getpid()}"
-        name, _, value = self.mark.partition("=")
-        self.environment = {"PATH": os.environ["PATH"], "TMPDIR": str(self.temporary), name: value}
-
-    def start(self, *arguments, argv0="torchelastic", command=("run", "--standalone")):
-        program = harness.program("bin/torchelastic") if argv0 == "torchelastic" else argv0
-        return harness.Job([program, *command, *arguments], cwd=self.folder, env=self.environment)
-
-    def run(self, *arguments, **options):
-        return self.start(*arguments, **options).wait(60)
-
-    def shell(self, script, *options):
-        """Two workers of a shell script."""
-        return self.start("--nproc-per-node=2", *options, "--no-python", "sh", "-c", script)
-
-    def processes(self):
-        found = {}
-        for path in pathlib.Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if self.mark.encode() in path.read_bytes().split(b"\0"):
-                    words = (path.parent / "stat").read_text()
-                    found[int(path.parent.name)] = words
-            except (OSError, ProcessLookupError):
-                pass  # it has just gone
-        return {pid: words for pid, words in found.items() if ") Z " not in words}
-
-    def agent_of(self, keeper):
-        children = [pid for pid, words in self.processes().items()
-                    if int(words.rpartition(")")[2].split()[1]) == keeper]
-        equal(len(children), 1, "children of the keeper")
-        return children[0]
-
-    def expect_nothing_left(self, output, limit=0):
-        harness.wait_until(lambda: not self.processes(), limit, "no process is left",
-                           lambda: f"{self.processes()}\n{output}")
-
-    def expect_no_files(self, output):
-        equal(list(self.temporary.iterdir()), [], "files left in $TMPDIR", output)
-
-    def marks(self, name):
-        return list(self.folder.glob(name + ".[0-9]"))
-
-    def forget(self):
-        for path in self.folder.glob("*.[0-9]"):
-            path.unlink()
 
 
 def exit_codes(place):
@@ -102,8 +47,7 @@ def logs(place, *options):
         check(re.fullmatch(r"mine_.{6}", run), f"the run's folder is named after it: {run}",
               job.output)
         found[below] = path.read_text()
-    lines = [line for line in job.output.splitlines() if "OMP_NUM_THREADS" not in line]
-    return sorted(lines), found
+    return sorted(workers_words(job.output)), found
 
 
 def log_files(place):
