@@ -250,8 +250,8 @@ def parser(promise):
                          help="runs per figure (21); half as many where workers are killed")
     options.add_argument("--torchrun-runs", type=int, default=11, metavar="N",
                          help="runs of torchrun per figure, spread among ours (11)")
-    options.add_argument("--idle", type=float, default=20, metavar="SECONDS",
-                         help="how long to watch an idle agent (20)")
+    options.add_argument("--idle", type=float, default=60, metavar="SECONDS",
+                         help="how long to watch an idle launcher (60)")
     return options
 
 
