@@ -74,10 +74,19 @@ struct Pipe {
     Fd write;
 };
 
+/// What failed, and where the limit is, if that is why.
+Error from_errno_or_limit(std::string_view attempt, int at_limit, std::string_view limit) {
+    const int code = errno;
+    Error error = Error::from_errno(attempt, code);
+    return code == at_limit ? Error(error.text() + " (" + std::string(limit) + ")") : error;
+}
+
 /// The writing end stands above 2, where the child puts other things.
 Result<Pipe> report_pipe() {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return failure(Error::from_errno("make a pipe"));
+    if (::pipe2(ends, O_CLOEXEC) != 0) {
+        return failure(from_errno_or_limit("make a pipe", EMFILE, "the limit is ulimit -n"));
+    }
     Pipe pipe{Fd(ends[0]), Fd(ends[1])};
     if (pipe.write.get() > 2) return pipe;
     pipe.write = Fd(::fcntl(ends[1], F_DUPFD_CLOEXEC, 3));
@@ -95,10 +104,10 @@ Error explain(const Failure& report, const Command& command, const Stdio& stdio,
     if (report.error == ENOENT && candidates.size() > 1) {
         return Error("no such program in PATH (" + printable(path_of(command.environment), 512) +
                      ")")
-            .because(attempt + " " + command.argv[0]);
+            .because(attempt + " " + printable(command.argv[0], 512));
     }
     const std::string& path = candidates[static_cast<std::size_t>(report.candidate)];
-    attempt += " " + path;
+    attempt += " " + printable(path, 512);
     if (report.error == ENOENT && ::access(path.c_str(), F_OK) == 0) {
         return Error("it is there, but the interpreter or loader that it names is not")
             .because(attempt);
@@ -107,7 +116,7 @@ Error explain(const Failure& report, const Command& command, const Stdio& stdio,
 }
 
 std::string attempt(const Command& command) {
-    return "start " + command.argv[0];
+    return "start " + printable(command.argv[0], 512);
 }
 
 }  // namespace
@@ -163,7 +172,11 @@ Result<Starting> fork_for(const Command& command, const Stdio& stdio) {
         pid = ::fork();
         if (pid == 0) exec_child(plan);
     }
-    if (pid < 0) return failure(Error::from_errno("fork").because(attempt(command)));
+    if (pid < 0) {
+        return failure(
+            from_errno_or_limit("fork", EAGAIN, "the limit is ulimit -u or the cgroup's pids.max")
+                .because(attempt(command)));
+    }
     return Starting(pid, std::move(pipe->read));
 }
 

@@ -190,6 +190,27 @@ TEST(Spawn, names_the_file_that_could_not_be_opened) {
     EXPECT_EQ(err.error().text(), "start /bin/sh: open stderr file /: is a directory");
 }
 
+TEST(Spawn, says_which_limit_is_reached) {
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    rlimit none = before;
+    none.rlim_cur = 3;
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    const auto pid = spawn(shell(""), kQuiet);
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    ASSERT_FALSE(pid);
+    EXPECT_EQ(pid.error().text(),
+              "start /bin/sh: make a pipe: too many open files (the limit is ulimit -n)");
+}
+
+TEST(Spawn, shows_names_that_cannot_harm_a_terminal) {
+    const auto pid = spawn({{"/no/\x1b[31m\xff\n"}, {}}, kQuiet);
+    ASSERT_FALSE(pid);
+    EXPECT_EQ(pid.error().text(),
+              "start /no/\\x1b[31m\\xff\\x0a: exec /no/\\x1b[31m\\xff\\x0a: no such file or "
+              "directory");
+}
+
 TEST(Spawn, appends_so_that_two_streams_may_share_a_file) {
     const Scratch scratch;
     const std::string path = scratch.file("both");
