@@ -98,7 +98,7 @@ class Job:
     """A program that runs, in a session of its own; its output can be read meanwhile."""
 
     def __init__(self, argv, **options):
-        self.argv = [str(each) for each in argv]
+        self.argv = [os.fsdecode(each) if isinstance(each, bytes) else str(each) for each in argv]
         self._output = tempfile.TemporaryFile()
         self._process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=self._output,
                                          stderr=subprocess.STDOUT, start_new_session=True,

@@ -1,0 +1,2 @@
+# One machine, beside torch's own tests (docs/parity.md) and beyond them.
+torchelastic_system_test(bad_input TIMEOUT 320)
