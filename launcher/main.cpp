@@ -14,6 +14,7 @@
 #include "agent/start.h"
 #include "options/help.h"
 #include "options/parser.h"
+#include "version.h"
 
 namespace {
 
@@ -59,7 +60,7 @@ int run_command_line(const std::vector<std::string>& arguments, const Environmen
         return 0;
     }
     if (std::holds_alternative<options::Version>(parsed)) {
-        print(stdout, "torchelastic " TORCHELASTIC_VERSION "\n");
+        print(stdout, torchelastic::version());
         return 0;
     }
     return torchelastic::agent::run_agent(std::get<options::Options>(parsed), environment);

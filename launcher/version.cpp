@@ -1,0 +1,24 @@
+// Texts that CMake knows (cmake/Version.cmake), in one piece.
+#include "version.h"
+
+#include "commit.h"
+#include "facts.h"
+
+namespace torchelastic {
+
+const char* version() {
+    return "torchelastic " TORCHELASTIC_VERSION
+           "\n"
+           "  commit        " TORCHELASTIC_COMMIT
+           "\n"
+           "  build         " TORCHELASTIC_BUILD
+           "\n"
+           "  worker store  torch 1.13 to 2.14\n"
+           "  Slurm plugin  " TORCHELASTIC_SLURM
+           "\n"
+           "  PMIx module   " TORCHELASTIC_PMIX
+           "\n"
+           "  libraries     " TORCHELASTIC_LIBRARIES "\n";
+}
+
+}  // namespace torchelastic
