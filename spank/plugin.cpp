@@ -1,9 +1,16 @@
 // Slurm's plugin interface: which hook of which process does what. Built once per Slurm
 // major.minor, which refuses others. Starts no thread, keeps no state, prints nothing of its own.
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <string>
 
 #include "spank/login.h"
 #include "spank/node.h"
+#include "spank/request.h"
 #include "spank/slurm.h"
 #include "spank/step_options.h"
 
@@ -22,14 +29,24 @@ namespace door = torchelastic::door;
 
 constexpr const char* kPrefix = "agent=";
 
-/// "agent=PATH" of plugstack.conf, else where this build installs it.
-const char* agent_path(int count, char** arguments) {
+/// Where the loader found this plugin, all links followed: the tree may have been moved.
+std::string plugin_file() {
+    Dl_info info{};
+    if (dladdr(&plugin_version, &info) == 0 || info.dli_fname == nullptr) return {};
+    const std::unique_ptr<char, decltype(&std::free)> file(realpath(info.dli_fname, nullptr),
+                                                           &std::free);
+    return file ? file.get() : "";
+}
+
+/// "agent=PATH" of plugstack.conf, else beside this plugin, else where this build installs it.
+std::string agent_path(int count, char** arguments) {
     for (int i = 0; i < count; ++i) {
         if (std::strncmp(arguments[i], kPrefix, std::strlen(kPrefix)) == 0) {
             return arguments[i] + std::strlen(kPrefix);
         }
     }
-    return TORCHELASTIC_AGENT;
+    std::string beside = door::agent_beside(plugin_file());
+    return access(beside.c_str(), X_OK) == 0 ? beside : TORCHELASTIC_AGENT;
 }
 
 }  // namespace
@@ -58,7 +75,7 @@ int slurm_spank_user_init(spank_t spank, int, char**) {
 }
 
 int slurm_spank_task_init(spank_t spank, int count, char** arguments) {
-    if (door::serves(spank)) door::become_agent(spank, agent_path(count, arguments));
+    if (door::serves(spank)) door::become_agent(spank, agent_path(count, arguments).c_str());
     return 0;
 }
 

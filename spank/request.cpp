@@ -166,6 +166,16 @@ std::string gpus_of_node(const std::string& per_task, const std::string& tasks_p
     return per_task.substr(0, number) + std::to_string(std::stoul(gpus) * std::stoul(tasks));
 }
 
+std::string agent_beside(const std::string& plugin) {
+    std::string prefix = plugin;
+    for (int up = 0; up < 3; ++up) {
+        const auto slash = prefix.rfind('/');
+        if (slash == std::string::npos) return {};
+        prefix.resize(slash);
+    }
+    return prefix + "/bin/torchelastic";
+}
+
 CommandLine scan(const std::vector<std::string>& arguments) {
     CommandLine line;
     bool value_may_follow = false;

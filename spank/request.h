@@ -36,6 +36,10 @@ std::string gpus_of_task(const std::string& tres_per_task);
 /// is not one number for all nodes.
 std::string gpus_of_node(const std::string& per_task, const std::string& tasks_per_node);
 
+/// Where an installation has the agent, as seen from its plugin: "/opt/x/bin/torchelastic" for
+/// "/opt/x/lib/torchelastic/spank_torchelastic.so"; empty for a path that is none.
+std::string agent_beside(const std::string& plugin);
+
 /// What srun's own arguments say, the program's not looked at.
 struct CommandLine {
     std::optional<bool> elastic;  ///< --torchelastic[=on|off]; nothing if not given

@@ -166,5 +166,13 @@ TEST(Gpus, of_a_node_are_those_of_its_tasks) {
         EXPECT_EQ(gpus_of_node(c.per_task, c.tasks), c.of_node);
 }
 
+TEST(Agent, is_found_from_where_the_plugin_is) {
+    EXPECT_EQ(agent_beside("/opt/x/lib/torchelastic/spank_torchelastic.so"),
+              "/opt/x/bin/torchelastic");
+    EXPECT_EQ(agent_beside("/lib/torchelastic/spank.so"), "/bin/torchelastic");
+    for (const char* path : {"", "spank.so", "lib/torchelastic/spank.so"})
+        EXPECT_EQ(agent_beside(path), "") << path;
+}
+
 }  // namespace
 }  // namespace torchelastic::door

@@ -1,0 +1,2 @@
+# After system.cmake by its name, whose function it uses.
+torchelastic_system_test(installed TIMEOUT 120)
