@@ -1,0 +1,35 @@
+# CPack runs this on the staged files, one folder per component, before it packs them: what Debian
+# asks of a package and nobody needs who installs from source.
+set(stage ${CPACK_TEMPORARY_INSTALL_DIRECTORY})
+
+# compress(FILE): in place, the same bytes every time.
+function(compress file)
+    execute_process(COMMAND gzip -9 -n -f ${file} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+# papers(COMPONENT PACKAGE): copyright and changelog.
+function(papers component package)
+    set(folder ${stage}/${component}/usr/share/doc/${package})
+    file(MAKE_DIRECTORY ${folder})
+    file(COPY_FILE ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../LICENSE ${folder}/copyright)
+    file(REMOVE ${folder}/LICENSE)
+    file(WRITE ${folder}/changelog
+        "torchelastic (${CPACK_PACKAGE_VERSION}) unstable; urgency=medium\n\n"
+        "  * See the commits.\n\n"
+        " -- ${CPACK_PACKAGE_CONTACT}  Thu, 01 Jan 1970 00:00:00 +0000\n")
+    compress(${folder}/changelog)
+endfunction()
+
+papers(program torchelastic)
+file(GLOB pages ${stage}/program/usr/share/man/man1/*.1)
+foreach(page IN LISTS pages)
+    compress(${page})
+endforeach()
+
+if(EXISTS ${stage}/plugin)
+    papers(plugin torchelastic-slurm)
+    file(WRITE ${stage}/plugin/etc/slurm/plugstack.conf.d/torchelastic.conf
+        "# srun, sbatch and salloc --torchelastic. The agent is /usr/bin/torchelastic unless agent=PATH\n"
+        "# says otherwise.\n"
+        "optional /usr/lib/torchelastic/spank_torchelastic.so\n")
+endif()
