@@ -18,6 +18,10 @@ Result<int> worker_count(const options::WorkersPerNode& asked, const NodeFacts& 
             return static_cast<int>(facts.cpus);
         case From::automatic:
             return static_cast<int>(gpus > 0 ? gpus : facts.cpus);
+        case From::xpu:
+            return failure(
+                "--nproc-per-node=xpu: this release cannot count Intel's GPUs: give a "
+                "number");
         case From::devices:
             break;
     }

@@ -12,10 +12,8 @@ namespace torchelastic::options {
 
 namespace {
 
-const Option kHelpOption = {"help",  'h',     Kind::flag, Group::other, nullptr,
-                            nullptr, nullptr, false,      false,        ""};
-const Option kVersionOption = {"version", 0,       Kind::flag, Group::other, nullptr,
-                               nullptr,   nullptr, false,      false,        ""};
+constexpr std::pair<std::string_view, Shell> kShells[] = {
+    {"bash", Shell::bash}, {"zsh", Shell::zsh}, {"tcsh", Shell::tcsh}};
 
 /// One way to write an option: "-m", "--max-restarts", "--max_restarts".
 struct Spelling {
@@ -42,8 +40,6 @@ void add_spellings(std::vector<Spelling>& all, const Option& option) {
 const std::vector<Spelling>& all_spellings() {
     static const std::vector<Spelling> all = [] {
         std::vector<Spelling> made;
-        add_spellings(made, kHelpOption);
-        add_spellings(made, kVersionOption);
         for (std::size_t i = 0; i < kOptionCount; ++i)
             add_spellings(made, kOptions[i]);
         return made;
@@ -126,7 +122,7 @@ class Scan {
 public:
     explicit Scan(const std::vector<std::string>& arguments) : arguments_(arguments) {}
 
-    std::variant<CommandLine, Help, Version, UsageError> run() {
+    std::variant<CommandLine, Help, Version, Completion, UsageError> run() {
         while (next_ < arguments_.size()) {
             const std::string& argument = arguments_[next_++];
             const Reading reading = read_argument(argument);
@@ -199,16 +195,24 @@ private:
     }
 
     bool set(const Option& option, std::string value) {
-        if (&option == &kHelpOption) {
-            end_ = Help{};
-            return false;
-        }
-        if (&option == &kVersionOption) {
-            end_ = Version{};
-            return false;
-        }
+        const std::string_view name = option.name;
+        if (name == "print-completion") return complete(option, value);
+        if (name == "help") end_ = Help{};
+        if (name == "version") end_ = Version{};
+        if (name == "help" || name == "version") return false;
         line_.values[static_cast<std::size_t>(&option - kOptions)] = std::move(value);
         return true;
+    }
+
+    bool complete(const Option& option, std::string_view shell) {
+        for (const auto& [name, known] : kShells) {
+            if (shell != name) continue;
+            end_ = Completion{known};
+            return false;
+        }
+        return error(
+            fmt::format("argument {}: invalid choice: {} (choose from 'bash', 'zsh', 'tcsh')",
+                        spellings(option), in_quotes(shell)));
     }
 
     bool error(std::string text) {
@@ -219,12 +223,12 @@ private:
     const std::vector<std::string>& arguments_;
     std::size_t next_ = 0;
     CommandLine line_;
-    std::variant<CommandLine, Help, Version, UsageError> end_;
+    std::variant<CommandLine, Help, Version, Completion, UsageError> end_;
 };
 
 }  // namespace
 
-std::variant<CommandLine, Help, Version, UsageError> scan(
+std::variant<CommandLine, Help, Version, Completion, UsageError> scan(
     const std::vector<std::string>& arguments) {
     return Scan(arguments).run();
 }

@@ -21,8 +21,9 @@ struct CommandLine {
     std::vector<std::string> script_args;  ///< verbatim
 };
 
-/// Reads up to the script. --help and --version end it where they stand, as any error does.
-std::variant<CommandLine, Help, Version, UsageError> scan(
+/// Reads up to the script. --help, --version and --print-completion end it where they stand,
+/// as any error does.
+std::variant<CommandLine, Help, Version, Completion, UsageError> scan(
     const std::vector<std::string>& arguments);
 
 /// How messages call an option: "--max-restarts/--max_restarts", "-m/--module".

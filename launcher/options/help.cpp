@@ -95,8 +95,6 @@ std::string help() {
             if (kOptions[i].group == heading.group) entry(out, kOptions[i]);
         }
     }
-    entry(out, "-h, --help", "Show this text and exit");
-    entry(out, "--version", "Show the version and exit");
     out += '\n';
     wrap(out, kClosing, 0, 0);
     return out;

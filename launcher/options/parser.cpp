@@ -1,7 +1,7 @@
 // Where each option's value comes from, and what it means.
 #include "options/parser.h"
 
-#include <array>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string_view>
@@ -9,90 +9,16 @@
 
 #include <fmt/format.h>
 
+#include "base/endpoint.h"
 #include "base/text.h"
 #include "options/command_line.h"
+#include "options/fields.h"
+#include "options/near_miss.h"
 #include "options/table.h"
 
 namespace torchelastic::options {
 
 namespace {
-
-/// torchrun's options that this release lacks: whoever brings one deserves more than
-/// "unrecognized".
-constexpr std::array<std::string_view, 13> kOfTorchrun = {
-    "rdzv-endpoint",     "event-log-handler", "run-path",
-    "node-rank",         "master-addr",       "master-port",
-    "logs-specs",        "numa-binding",      "duplicate-stdout-filters",
-    "signals-to-handle", "print-completion",  "duplicate-stderr-filters",
-    "virtual-local-rank"};
-
-/// One option's text, and how messages call the place where it was found.
-struct Given {
-    std::string text;
-    std::string origin;
-    enum class From { command_line, environment, table } from = From::command_line;
-};
-
-/// Reads one option after the other into their fields, and keeps the first error.
-class Fields {
-public:
-    Fields(const CommandLine& line, const Environment& environment)
-        : line_(line), environment_(environment) {}
-
-    /// The value from the command line, else PET_, else the table.
-    std::optional<Given> find(std::string_view name) const {
-        std::size_t i = 0;
-        while (name != kOptions[i].name)
-            ++i;
-        const Option& option = kOptions[i];
-        const std::string argument = "argument " + spellings(option);
-        if (line_.values[i]) return Given{*line_.values[i], argument};
-        if (auto text = option.pet ? environment_(variable(option)) : std::nullopt) {
-            return Given{*text, argument + " (" + variable(option) + ")", Given::From::environment};
-        }
-        if (option.initial) return Given{option.initial, argument, Given::From::table};
-        return std::nullopt;
-    }
-
-    /// `parse` makes the field of the text; an empty text leaves the field alone if
-    /// `blank_is_none`.
-    template <class T, class Parse>
-    void read(std::string_view name, T& field, Parse parse, bool blank_is_none = false) {
-        const auto given = find(name);
-        if (!given || (blank_is_none && given->text.empty())) return;
-        auto value = parse(given->text);
-        if (value) {
-            field = *std::move(value);
-        } else {
-            fail(std::move(value).error().because(given->origin));
-        }
-    }
-
-    void flag(std::string_view name, bool& field) {
-        const auto given = find(name);
-        if (!given) return;
-        if (given->from == Given::From::command_line) {
-            field = true;
-        } else if (const auto value = truth(given->text)) {
-            field = *value;
-        } else {
-            fail(Error(in_quotes(given->text) + " is neither true (1) nor false (0)")
-                     .because(given->origin));
-        }
-    }
-
-    void fail(Error error) {
-        if (!error_) error_ = std::move(error);
-    }
-
-    const std::optional<Error>& error() const { return error_; }
-    const Environment& environment() const { return environment_; }
-
-private:
-    const CommandLine& line_;
-    const Environment& environment_;
-    std::optional<Error> error_;
-};
 
 Result<std::string> as_text(std::string_view text) {
     return std::string(text);
@@ -138,31 +64,123 @@ Result<std::string> as_start_method(std::string_view text) {
     return failure(invalid_choice(text, "'spawn', 'fork', 'forkserver'"));
 }
 
-Result<Backend> as_backend(std::string_view text) {
-    if (text == "slurm") return Backend::slurm;
-    if (text == "pmix") return Backend::pmix;
-    if (text == "c10d" || text == "static") return Backend::standalone;
+Result<std::string> as_logs_specs(std::string_view text) {
+    if (text == "default") return std::string(text);
     return failure(fmt::format(
-        "the rendezvous backend {} is not supported (choose from 'slurm' or 'pmix', or 'c10d' and "
-        "'static' on one node)",
+        "{} would be a Python entry point, which cannot be loaded here (choose from 'default')",
         in_quotes(text)));
 }
 
-void read_backend(Fields& fields, Options& options) {
+Result<std::uint16_t> as_port(std::string_view text) {
+    const auto value = python_int(text);
+    if (!value) return failure("invalid int value: " + in_quotes(text));
+    if (*value < 0 || *value > std::numeric_limits<std::uint16_t>::max()) {
+        return failure(fmt::format("{} is no port: 0 to 65535", in_quotes(text)));
+    }
+    return static_cast<std::uint16_t>(*value);
+}
+
+Result<Backend> as_backend(std::string_view text) {
+    if (text == "slurm") return Backend::slurm;
+    if (text == "pmix") return Backend::pmix;
+    for (const char* torchruns : {"c10d", "static", "etcd", "etcd-v2"}) {
+        if (text == torchruns) return Backend::standalone;
+    }
+    return failure(fmt::format(
+        "the rendezvous backend {} is not supported (choose from 'slurm' or 'pmix', or 'c10d', "
+        "'static', 'etcd' and 'etcd-v2' on one node)",
+        in_quotes(text)));
+}
+
+/// What was asked for by name; "" where nothing was.
+std::string backend_name(const Fields& fields) {
+    const auto given = fields.find("rdzv-backend");
+    return given ? given->text : "";
+}
+
+/// torchrun's static rendezvous, which is its default: an endpoint wins over address and port.
+void read_master(Fields& fields, Options& options) {
+    std::optional<std::string> address;
+    std::uint16_t port = 0;
+    fields.read("master-addr", address, as_text, true);
+    fields.read("master-port", port, as_port, true);
+    const bool file = options.rdzv_conf.file_store;
+    std::optional<Endpoint> endpoint;
+    fields.read(
+        "rdzv-endpoint", options.rdzv_endpoint,
+        [&](std::string_view text) -> Result<std::string> {
+            if (file) return std::string(text);
+            auto parsed = parse_endpoint(text, 0);
+            if (!parsed) return failure(std::move(parsed).error());
+            endpoint = *std::move(parsed);
+            return std::string(trim(text));
+        },
+        true);
+    const std::string backend = backend_name(fields);
+    if (!backend.empty() && backend != "static") return;
+    if (fields.find("master-addr")->from != Given::From::table) options.master_addr = address;
+    if (port != 0) options.master_port = port;
+    if (!endpoint) return;
+    if (endpoint->port == 0) {
+        fields.fail(Error(fmt::format("{} has no port, which torchrun's static rendezvous needs: "
+                                      "HOST:PORT",
+                                      in_quotes(*options.rdzv_endpoint)))
+                        .because(fields.find("rdzv-endpoint")->origin));
+        return;
+    }
+    options.master_addr = endpoint->host;
+    options.master_port = endpoint->port;
+}
+
+/// torchrun's own rendezvous among several nodes is not there yet.
+void check_one_node(Fields& fields, const Options& options, bool standalone) {
+    const std::string backend = backend_name(fields);
+    const bool torchruns = options.rdzv_backend == Backend::standalone && !standalone;
+    const int least = options.nnodes ? options.nnodes->min : 1;
+    const int most = options.nnodes ? options.nnodes->max : 1;
+    const bool one = torchruns || (options.rdzv_backend == Backend::choose && options.nnodes);
+    const std::string instead = fmt::format("the rendezvous backend {} is supported on one node",
+                                            in_quotes(backend.empty() ? "static" : backend));
+    if (standalone && least > 1) {
+        fields.fail(
+            Error(fmt::format("--standalone runs on one node, but --nnodes asks for {}", least)));
+    } else if (torchruns && most > 1) {
+        fields.fail(Error(fmt::format(
+            "{}, but --nnodes asks for up to {}: use --rdzv-backend slurm", instead, most)));
+    } else if (one && most == 1 && options.node_rank != 0 &&
+               (backend.empty() || backend == "static")) {
+        fields.fail(Error(fmt::format("{}, but --node-rank is {}: use --rdzv-backend slurm",
+                                      instead, options.node_rank)));
+    }
+}
+
+void read_rendezvous(Fields& fields, Options& options) {
     bool standalone = false;
     fields.read("rdzv-backend", options.rdzv_backend, as_backend, true);
     fields.flag("standalone", standalone);
-    const bool torchruns = options.rdzv_backend == Backend::standalone;
-    if (standalone) options.rdzv_backend = Backend::standalone;
-    if (!options.nnodes) return;
-    if (standalone && options.nnodes->min > 1) {
-        fields.fail(Error(fmt::format("--standalone runs on one node, but --nnodes asks for {}",
-                                      options.nnodes->min)));
-    } else if (!standalone && torchruns && options.nnodes->max > 1) {
-        fields.fail(Error(fmt::format(
-            "the rendezvous backend {} is supported on one node, but --nnodes asks for up to {}: "
-            "use --rdzv-backend slurm",
-            in_quotes(fields.find("rdzv-backend")->text), options.nnodes->max)));
+    fields.read("rdzv-id", options.rdzv_id, as_text);
+    fields.read("rdzv-conf", options.rdzv_conf, parse_rendezvous_conf);
+    fields.read("node-rank", options.node_rank, as_count);
+    read_master(fields, options);
+    fields.read("local-addr", options.local_addr, as_text, true);
+    if (standalone) {
+        options.rdzv_backend = Backend::standalone;
+        options.node_rank = 0;
+        options.master_addr = std::nullopt;
+        options.master_port = std::nullopt;
+    }
+    check_one_node(fields, options, standalone);
+}
+
+/// Who runs the script: at most one of three.
+void read_start(Fields& fields, Options& options) {
+    fields.flag("module", options.module);
+    fields.flag("no-python", options.no_python);
+    fields.flag("run-path", options.run_path);
+    if (options.run_path) {
+        options.module = options.no_python = false;
+    } else if (options.module && options.no_python) {
+        fields.fail(Error("--no-python and --module cannot be used together"));
     }
 }
 
@@ -174,10 +192,18 @@ void read_output(Fields& fields, Options& options) {
     if (prefix && !prefix->empty()) options.log_line_prefix_template = *prefix;
     fields.read("log-line-prefix-template", options.log_line_prefix_template, as_text, true);
     fields.read("local-ranks-filter", options.local_ranks_filter, parse_ranks, true);
+    const auto as_filters = [](std::string_view text) -> Result<std::vector<std::string>> {
+        return parse_filters(text);
+    };
+    fields.read("duplicate-stdout-filters", options.duplicate_stdout_filters, as_filters);
+    fields.read("duplicate-stderr-filters", options.duplicate_stderr_filters, as_filters);
+    fields.read("event-log-handler", options.event_log, parse_event_log, true);
 }
 
 void read_restarts(Fields& fields, Options& options) {
     fields.read("max-restarts", options.max_restarts, as_count);
+    fields.read("signals-to-handle", options.signals_to_handle,
+                [](std::string_view text) -> Result<SignalList> { return parse_signals(text); });
     fields.read("shutdown-timeout", options.shutdown_timeout, as_seconds);
     constexpr const char* kVariable = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT";
     if (fields.find("shutdown-timeout")->from != Given::From::table) return;
@@ -197,6 +223,8 @@ void read_without_effect(Fields& fields) {
     std::string method;
     fields.read("monitor-interval", interval, as_interval);
     fields.read("start-method", method, as_start_method);
+    std::string logs_specs;
+    fields.read("logs-specs", logs_specs, as_logs_specs, true);
 }
 
 Result<Options> read(CommandLine line, const Environment& environment) {
@@ -204,20 +232,15 @@ Result<Options> read(CommandLine line, const Environment& environment) {
     Fields fields(line, environment);
     fields.read("nnodes", options.nnodes, parse_nodes, true);
     fields.read("nproc-per-node", options.nproc_per_node, parse_workers);
-    read_backend(fields, options);
-    fields.read("rdzv-id", options.rdzv_id, as_text);
-    fields.read("rdzv-conf", options.rdzv_conf, parse_rendezvous_conf);
+    read_rendezvous(fields, options);
     read_restarts(fields, options);
     read_without_effect(fields);
     fields.read("role", options.role, as_text);
-    fields.flag("module", options.module);
-    fields.flag("no-python", options.no_python);
-    read_output(fields, options);
-    fields.read("local-addr", options.local_addr, as_text, true);
+    read_start(fields, options);
+    fields.flag("virtual-local-rank", options.virtual_local_rank);
+    fields.read("numa-binding", options.numa_binding, parse_numa_binding, true);
     fields.read("worker-store", options.worker_store, as_worker_store);
-    if (options.module && options.no_python) {
-        fields.fail(Error("--no-python and --module cannot be used together"));
-    }
+    read_output(fields, options);
     if (line.script->empty()) fields.fail(Error("argument training_script: must not be empty"));
     if (fields.error()) return failure(*fields.error());
     options.script = *std::move(line.script);
@@ -226,18 +249,16 @@ Result<Options> read(CommandLine line, const Environment& environment) {
 }
 
 std::string unrecognized(const std::vector<std::string>& arguments) {
+    std::vector<std::string> known;
+    for (std::size_t i = 0; i < kOptionCount; ++i)
+        known.push_back(std::string("--") + kOptions[i].name);
     std::string text = "unrecognized arguments: " + printable(join(arguments, " "), 200);
     for (const std::string& argument : arguments) {
         std::string name = argument.substr(0, argument.find('='));
         if (!name.starts_with("--")) continue;
-        name.erase(0, 2);
-        for (char& c : name)
-            c = c == '_' ? '-' : c;
-        for (const std::string_view known : kOfTorchrun) {
-            if (name == known) {
-                return text + fmt::format(" (this release lacks torchrun's --{})", known);
-            }
-        }
+        std::replace(name.begin(), name.end(), '_', '-');
+        if (const auto near = near_miss(name, known))
+            return text + " (did you mean " + *near + "?)";
     }
     return text;
 }
@@ -260,6 +281,7 @@ Parsed parse(const std::vector<std::string>& arguments, const Environment& envir
         return finish(std::move(*line), environment);
     }
     if (auto* error = std::get_if<UsageError>(&scanned)) return std::move(*error);
+    if (auto* completion = std::get_if<Completion>(&scanned)) return *completion;
     if (std::holds_alternative<Help>(scanned)) return Help{};
     return Version{};
 }

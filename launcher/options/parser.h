@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <set>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "options/rdzv_conf.h"
 #include "options/values.h"
 
 namespace torchelastic::options {
@@ -21,7 +23,8 @@ enum class Backend {
     choose,      ///< nothing asked for: slurm inside a Slurm step, else standalone
     slurm,       ///< --rdzv-backend slurm
     pmix,        ///< --rdzv-backend pmix
-    standalone,  ///< --standalone, or torchrun's c10d or static on one node: nobody else takes part
+    standalone,  ///< --standalone, or one of torchrun's backends on one node: nobody else takes
+                 ///< part
 };
 
 /// Who serves the workers' c10d store.
@@ -37,10 +40,27 @@ struct Options {
     Backend rdzv_backend = Backend::choose;
     std::string rdzv_id = "none";  ///< "none" and "" both mean that the user gave no id
     RendezvousConf rdzv_conf;
+    /// "host[:port]", checked (a path with rdzv_conf.file_store); no backend of this release looks
+    /// at it, but for its port, which is in master_port.
+    std::optional<std::string> rdzv_endpoint;
+    int node_rank = 0;  ///< 0 or more
+    /// Where the workers' store must be, because somebody outside of the job relies on it:
+    /// torchrun's static rendezvous, of --master-addr and --master-port or of --rdzv-endpoint.
+    /// Nothing where another rendezvous was asked for, and where the user left it to us. Not 0.
+    std::optional<std::string> master_addr;
+    std::optional<std::uint16_t> master_port;
     int max_restarts = 0;  ///< 0 or more
     std::string role = "default";
-    bool module = false;     ///< `script` is the name of a Python module; never with no_python
-    bool no_python = false;  ///< `script` is a program
+
+    /// At most one of these three. `script` is the name of a Python module; a program; what a
+    /// Python process of ours runs under torch's @record.
+    bool module = false;
+    bool no_python = false;
+    bool run_path = false;
+    /// Each worker gets --local-rank=<its own> before script_args (torch.distributed.launch).
+    bool pass_local_rank = false;
+    bool virtual_local_rank = false;  ///< LOCAL_RANK is 0, and the worker sees its device alone
+    std::optional<NumaBinding> numa_binding;
 
     std::optional<std::string> log_dir;  ///< nothing: a temporary folder; "/dev/null": no files
     StreamMap redirects;                 ///< streams that go to files only
@@ -49,10 +69,15 @@ struct Options {
     /// default.
     std::string log_line_prefix_template = "[${role_name}${local_rank}]:";
     std::optional<std::set<int>> local_ranks_filter;  ///< nothing: the console shows every rank
+    /// Lines of --tee that contain one of these go to one more file, too; nothing: no such file.
+    std::optional<std::vector<std::string>> duplicate_stdout_filters;
+    std::optional<std::vector<std::string>> duplicate_stderr_filters;
+    EventLog event_log;
 
     std::optional<std::string> local_addr;  ///< what this agent advertises; nothing: its own choice
     /// From SIGTERM to SIGKILL. The option, else TORCH_ELASTIC_SHUTDOWN_TIMEOUT, else 30 s.
     std::chrono::seconds shutdown_timeout{30};
+    SignalList signals_to_handle = parse_signals("SIGTERM,SIGINT,SIGHUP,SIGQUIT");
     WorkerStore worker_store = WorkerStore::automatic;
 
     std::string script;  ///< never empty
@@ -65,12 +90,18 @@ struct Options {
 struct Help {};
 struct Version {};
 
+/// The user asked for --print-completion.
+enum class Shell { bash, zsh, tcsh };
+struct Completion {
+    Shell shell;
+};
+
 /// The command line cannot be meant so: print usage_error(text) (help.h) on stderr, exit with 2.
 struct UsageError {
     std::string text;  ///< one line, printable
 };
 
-using Parsed = std::variant<Options, Help, Version, UsageError>;
+using Parsed = std::variant<Options, Help, Version, Completion, UsageError>;
 
 /// The value of a variable, nothing where it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;

@@ -1,6 +1,6 @@
-// The one table of options. From it come the argv parser, --help, the PET_ defaults and the
-// options that srun, sbatch and salloc learn. Plain constant data: spank/ is loaded into Slurm's
-// processes and links nothing else of ours.
+// The one table of options. From it come the argv parser, --help, the completion of shells, the
+// manual page, the PET_ defaults and the options that srun, sbatch and salloc learn. Plain constant
+// data: spank/ is loaded into Slurm's processes and links nothing else of ours.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@ namespace torchelastic::options {
 enum class Kind {
     flag,     ///< takes no value
     text,     ///< any value
+    file,     ///< a text that is the name of a file or folder
     integer,  ///< Python's int()
     number,   ///< Python's float()
     choice,   ///< one of `choices`
@@ -25,10 +26,11 @@ struct Option {
     Group group;
     const char* metavar;  ///< what stands for the value in --help; null for a flag
     const char* initial;  ///< the default, as the user would write it; null where there is none
-    const char* choices;  ///< "a,b,c" for Kind::choice, else null
-    bool pet;             ///< PET_<NAME> gives a default, as in torchrun
-    bool srun;            ///< srun, sbatch and salloc learn it under --torchelastic
-    const char* help;     ///< a sentence without its full stop
+    const char*
+        choices;       ///< "a,b,c": for Kind::choice all there is, else what shells offer; or null
+    bool pet;          ///< PET_<NAME> gives a default, as in torchrun
+    bool srun;         ///< srun, sbatch and salloc learn it under --torchelastic
+    const char* help;  ///< a sentence without its full stop
 };
 
 extern const Option kOptions[];

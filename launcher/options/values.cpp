@@ -2,15 +2,15 @@
 #include "options/values.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cmath>
+#include <csignal>
 #include <iterator>
 #include <limits>
-#include <vector>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "base/signal_name.h"
 #include "base/text.h"
 
 namespace torchelastic::options {
@@ -43,73 +43,17 @@ std::optional<int> whole(std::string_view text, int least) {
     return static_cast<int>(*value);
 }
 
+/// Left to their meaning: nobody can catch the first two, the agent lives by the third, and the
+/// others say that it is broken itself.
+bool may_stop_the_job(int signal) {
+    constexpr int kNever[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+    return std::find(std::begin(kNever), std::end(kNever), signal) == std::end(kNever);
+}
+
 std::optional<Streams> parse_mask(std::string_view text) {
     if (text.size() != 1 || text[0] < '0' || text[0] > '3') return std::nullopt;
     const int bits = text[0] - '0';
     return Streams{(bits & 1) != 0, (bits & 2) != 0};
-}
-
-std::optional<std::pair<std::uint16_t, std::uint16_t>> parse_ports(std::string_view text) {
-    const auto dash = text.find('-');
-    const auto low = parse_int(text.substr(0, dash));
-    const auto high = dash == std::string_view::npos ? low : parse_int(text.substr(dash + 1));
-    if (!low || !high || *low < 1 || *high < *low || *high > 65535) return std::nullopt;
-    return std::pair{static_cast<std::uint16_t>(*low), static_cast<std::uint16_t>(*high)};
-}
-
-std::optional<std::chrono::milliseconds> parse_interval(std::string_view text) {
-    constexpr double kLongest = 1e6;
-    const auto seconds = python_float(text);
-    if (!seconds || !(*seconds >= 0.001) || *seconds > kLongest) return std::nullopt;
-    return std::chrono::milliseconds(std::llround(*seconds * 1000));
-}
-
-/// One key of --rdzv-conf: what it takes, and how it enters the value; false: the text is no such.
-struct Key {
-    std::string_view name;
-    std::string_view takes;
-    bool (*set)(RendezvousConf& conf, std::string_view text);
-};
-
-constexpr std::array kKeys = {
-    Key{"join_timeout", "a whole number of seconds above 0",
-        [](RendezvousConf& conf, std::string_view text) {
-            const auto seconds = whole(text, 1);
-            if (seconds) conf.join_timeout = std::chrono::seconds(*seconds);
-            return seconds.has_value();
-        }},
-    Key{"keep_alive_interval", "a number of seconds above 0",
-        [](RendezvousConf& conf, std::string_view text) {
-            const auto interval = parse_interval(text);
-            if (interval) conf.keep_alive_interval = *interval;
-            return interval.has_value();
-        }},
-    Key{"keep_alive_max_attempt", "a whole number above 0",
-        [](RendezvousConf& conf, std::string_view text) {
-            const auto attempts = whole(text, 1);
-            if (attempts) conf.keep_alive_max_attempt = *attempts;
-            return attempts.has_value();
-        }},
-    Key{"port_range", "LOW-HIGH, two ports from 1 to 65535",
-        [](RendezvousConf& conf, std::string_view text) {
-            conf.port_range = parse_ports(text);
-            return conf.port_range.has_value();
-        }},
-    Key{"pmix_timeout", "a whole number of seconds above 0",
-        [](RendezvousConf& conf, std::string_view text) {
-            const auto seconds = whole(text, 1);
-            if (seconds) conf.pmix_timeout = std::chrono::seconds(*seconds);
-            return seconds.has_value();
-        }},
-};
-
-Error unknown_key(std::string_view name) {
-    std::vector<std::string> known;
-    known.reserve(std::size(kKeys));
-    for (const Key& key : kKeys)
-        known.emplace_back(key.name);
-    return Error(
-        fmt::format("the key {} is unknown; known are {}", in_quotes(name), join(known, ", ")));
 }
 
 }  // namespace
@@ -186,11 +130,13 @@ Result<WorkersPerNode> parse_workers(std::string_view text) {
     using From = WorkersPerNode::From;
     if (text == "auto") return WorkersPerNode{From::automatic, 0};
     if (text == "gpu") return WorkersPerNode{From::devices, 0};
+    if (text == "xpu") return WorkersPerNode{From::xpu, 0};
     if (text == "cpu") return WorkersPerNode{From::cpus, 0};
     const auto number = whole(text, 1);
     if (!number) {
-        return failure(fmt::format("{} is not a number of workers: at least 1, or auto, gpu or cpu",
-                                   in_quotes(text)));
+        return failure(
+            fmt::format("{} is not a number of workers: at least 1, or auto, gpu, cpu or xpu",
+                        in_quotes(text)));
     }
     return WorkersPerNode{From::number, *number};
 }
@@ -232,29 +178,56 @@ Result<std::set<int>> parse_ranks(std::string_view text) {
     return ranks;
 }
 
-Result<RendezvousConf> parse_rendezvous_conf(std::string_view text) {
-    RendezvousConf conf;
-    if (trim(text).empty()) return conf;
-    for (const std::string& piece : split(trim(text), ',')) {
-        const auto equals = piece.find('=');
-        const std::string_view name = trim(std::string_view(piece).substr(0, equals));
-        const std::string_view value =
-            equals == std::string::npos ? "" : trim(std::string_view(piece).substr(equals + 1));
-        if (name.empty()) {
-            return failure(fmt::format("{} is not in the form KEY=VALUE,...", in_quotes(text)));
-        }
-        const auto key = std::find_if(kKeys.begin(), kKeys.end(),
-                                      [&](const Key& known) { return known.name == name; });
-        if (key == kKeys.end()) return failure(unknown_key(name));
-        if (value.empty()) {
-            return failure(fmt::format("the key {} must have a value", in_quotes(name)));
-        }
-        if (!key->set(conf, value)) {
-            return failure(
-                fmt::format("{} takes {}, not {}", key->name, key->takes, in_quotes(value)));
+Result<EventLog> parse_event_log(std::string_view text) {
+    constexpr std::string_view kFile = "file:";
+    if (text == "null" || text == "dynamic_rendezvous") return EventLog{};
+    if (text == "console") return EventLog{EventLog::To::console, ""};
+    if (text == "file") return EventLog{EventLog::To::file, ""};
+    if (text.starts_with(kFile) && text.size() > kFile.size()) {
+        return EventLog{EventLog::To::file, std::string(text.substr(kFile.size()))};
+    }
+    return failure(fmt::format("{} is no place for events: null, console, file or file:PATH",
+                               in_quotes(text)));
+}
+
+Result<NumaBinding> parse_numa_binding(std::string_view text) {
+    if (text == "node") return NumaBinding::node;
+    if (text == "socket") return NumaBinding::socket;
+    if (text == "exclusive") return NumaBinding::exclusive;
+    if (text == "core-complex") return NumaBinding::core_complex;
+    return failure(fmt::format(
+        "invalid choice: {} (choose from 'node', 'socket', 'exclusive', 'core-complex')",
+        in_quotes(text)));
+}
+
+std::vector<std::string> parse_filters(std::string_view text) {
+    std::vector<std::string> filters(1);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != ',') {
+            filters.back() += text[i];
+        } else if (i + 1 < text.size() && text[i + 1] == ',') {
+            filters.back() += ',';
+            ++i;
+        } else {
+            filters.emplace_back();
         }
     }
-    return conf;
+    return filters;
+}
+
+SignalList parse_signals(std::string_view text) {
+    SignalList list;
+    for (const std::string& piece : split(text, ',')) {
+        const std::string_view name = trim(piece);
+        if (name.empty()) continue;
+        const auto number = signal_number(name);
+        if (number && may_stop_the_job(*number)) {
+            list.signals.insert(*number);
+        } else {
+            list.unknown.emplace_back(name);
+        }
+    }
+    return list;
 }
 
 }  // namespace torchelastic::options

@@ -1,16 +1,15 @@
-// The small languages inside option values: MIN:MAX, stream maps, rank lists, the rendezvous
-// configuration, and numbers as Python writes them. Pure; every error is one clause that quotes
-// the text, and the caller says which option it came from.
+// The small languages inside option values: MIN:MAX, stream maps, lists of ranks, filters and
+// signals, and numbers as Python writes them. Pure; every error is one clause that quotes the text,
+// and the caller says which option it came from.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include "base/result.h"
 
@@ -29,6 +28,7 @@ struct WorkersPerNode {
     enum class From {
         number,     ///< `number`, which is at least 1
         devices,    ///< "gpu": the accelerators; it is an error if there are none
+        xpu,        ///< "xpu": Intel's GPUs; it is an error if there are none
         cpus,       ///< "cpu": the CPUs that the process may use
         automatic,  ///< "auto": the accelerators if there are any, else the CPUs
     };
@@ -55,19 +55,26 @@ struct StreamMap {
     bool operator==(const StreamMap&) const = default;
 };
 
-/// --rdzv-conf.
-struct RendezvousConf {
-    /// How long a round may wait for the nodes it needs. Above 0.
-    std::chrono::seconds join_timeout{600};
-    /// An agent that was silent for interval * max_attempt is lost. Both above 0.
-    std::chrono::milliseconds keep_alive_interval{1000};
-    int keep_alive_max_attempt = 3;
-    /// First and last port, inclusive, on which a coordinator may listen; nothing: its own choice.
-    std::optional<std::pair<std::uint16_t, std::uint16_t>> port_range;
-    /// How long the pmix backend waits for the processes that its launcher started. Above 0.
-    std::chrono::seconds pmix_timeout{60};
+/// Where --event-log-handler sends the JSON lines of events.
+struct EventLog {
+    enum class To { none, console, file };
+    To to = To::none;
+    std::string path;  ///< of To::file; empty: the user gave none
 
-    bool operator==(const RendezvousConf&) const = default;
+    bool operator==(const EventLog&) const = default;
+};
+
+/// --numa-binding: the CPUs to which a worker is bound, as seen from its device.
+enum class NumaBinding { node, socket, exclusive, core_complex };
+
+/// --signals-to-handle: what stops the job.
+struct SignalList {
+    std::set<int> signals;
+    /// As they were written: names of no signal, and of signals that no program may catch or that
+    /// the agent needs for itself (SIGKILL, SIGSTOP, SIGCHLD, those of its own faults).
+    std::vector<std::string> unknown;
+
+    bool operator==(const SignalList&) const = default;
 };
 
 /// Python's int(): blanks around, a sign, and '_' between digits are accepted; 0x10 and 1.5 are
@@ -92,8 +99,16 @@ Result<StreamMap> parse_streams(std::string_view text);
 /// "0,1,2".
 Result<std::set<int>> parse_ranks(std::string_view text);
 
-/// "key=value,...". torchrun's grammar, but an unknown key is an error: there it is ignored, and
-/// a misspelt timeout is never noticed.
-Result<RendezvousConf> parse_rendezvous_conf(std::string_view text);
+/// "null", "dynamic_rendezvous" (both: none), "console", "file", "file:PATH".
+Result<EventLog> parse_event_log(std::string_view text);
+
+Result<NumaBinding> parse_numa_binding(std::string_view text);
+
+/// "a,b": two texts; ",," stands for a comma inside one. Of an empty text, and between two
+/// separators, comes an empty one, which is found in every line.
+std::vector<std::string> parse_filters(std::string_view text);
+
+/// "SIGTERM, SIGINT". Never an error, as in torchrun: who starts the job says what is unknown.
+SignalList parse_signals(std::string_view text);
 
 }  // namespace torchelastic::options

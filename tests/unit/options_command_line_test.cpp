@@ -106,6 +106,7 @@ TEST(CommandLine, completes_unambiguous_prefixes) {
         {"beyond the first hyphen", {"--nproc-per", "2", "a"}, "nproc-per-node=2 | a"},
         {"with equals", {"--nproc_per_nod=2", "a"}, "nproc-per-node=2 | a"},
         {"nnodes", {"--nn=2", "a"}, "nnodes=2 | a"},
+        {"master-port", {"--master-p", "1", "a"}, "master-port=1 | a"},
         {"version", {"--vers"}, "version"},
         {"help", {"--h"}, "help"},
     });
@@ -118,11 +119,13 @@ TEST(CommandLine, says_what_an_ambiguous_prefix_could_match) {
          "error: ambiguous option: --nproc could match --nproc-per-node, --nproc_per_node"},
         {"two spellings, with a value",
          {"--no=3", "a"},
-         "error: ambiguous option: --no=3 could match --no-python, --no_python"},
+         "error: ambiguous option: --no=3 could match --no-python, --no_python, --node-rank, "
+         "--node_rank"},
         {"several options",
          {"--m", "a"},
          "error: ambiguous option: --m could match --module, --max-restarts, --max_restarts, "
-         "--monitor-interval, --monitor_interval"},
+         "--monitor-interval, --monitor_interval, --master-addr, --master_addr, --master-port, "
+         "--master_port"},
     });
     for (const char* prefix : {"--max", "--rdzv", "--log", "--no", "--n", "--m", "--=x"}) {
         EXPECT_TRUE(outcome({prefix, "a"}).starts_with("error: ambiguous option: ")) << prefix;

@@ -1,5 +1,5 @@
-// From words and variables to Options: defaults, precedence, and what is refused.
-#include <map>
+// From words to Options: defaults, what they mean, and what is refused.
+#include <csignal>
 #include <random>
 #include <string>
 #include <vector>
@@ -7,36 +7,12 @@
 #include <gtest/gtest.h>
 
 #include "options/parser.h"
+#include "options_words.h"
 
 namespace torchelastic::options {
 namespace {
 
 using namespace std::chrono_literals;
-using Words = std::vector<std::string>;
-using Variables = std::map<std::string, std::string>;
-
-Environment environment(Variables variables = {}) {
-    return [variables = std::move(variables)](const std::string& name) {
-        const auto found = variables.find(name);
-        return found == variables.end() ? std::nullopt : std::optional(found->second);
-    };
-}
-
-Options options(const Words& arguments, const Variables& variables = {}) {
-    Parsed parsed = parse(arguments, environment(variables));
-    if (const auto* error = std::get_if<UsageError>(&parsed)) {
-        ADD_FAILURE() << error->text;
-        return {};
-    }
-    return std::get<Options>(parsed);
-}
-
-std::string error(const Words& arguments, const Variables& variables = {}) {
-    const Parsed parsed = parse(arguments, environment(variables));
-    const auto* found = std::get_if<UsageError>(&parsed);
-    return found ? found->text : "no error";
-}
-
 TEST(Parser, has_torchruns_defaults) {
     const Options o = options({"train.py", "--lr", "0.1"});
     Options expected;
@@ -123,9 +99,92 @@ TEST(Parser, chooses_where_the_agents_meet) {
     EXPECT_EQ(error({"--rdzv-backend=c10d", "--nnodes=1:4", "a"}),
               "the rendezvous backend 'c10d' is supported on one node, but --nnodes asks for up to "
               "4: use --rdzv-backend slurm");
-    EXPECT_EQ(error({"--rdzv-backend=etcd", "a"}),
-              "argument --rdzv-backend/--rdzv_backend: the rendezvous backend 'etcd' is not "
-              "supported (choose from 'slurm' or 'pmix', or 'c10d' and 'static' on one node)");
+    EXPECT_EQ(options({"--rdzv-backend=etcd-v2", "a"}).rdzv_backend, Backend::standalone);
+    EXPECT_EQ(error({"--rdzv-backend=zeus", "a"}),
+              "argument --rdzv-backend/--rdzv_backend: the rendezvous backend 'zeus' is not "
+              "supported (choose from 'slurm' or 'pmix', or 'c10d', 'static', 'etcd' and 'etcd-v2' "
+              "on one node)");
+}
+
+TEST(Parser, reads_what_torchruns_static_rendezvous_fixes) {
+    const Options left = options({"a"});
+    EXPECT_EQ(left.master_addr, std::nullopt);
+    EXPECT_EQ(left.master_port, std::nullopt);
+    const Options by_flags = options({"--master-addr=h", "--master-port=29501", "a"});
+    EXPECT_EQ(by_flags.master_addr, "h");
+    EXPECT_EQ(by_flags.master_port, 29501);
+    EXPECT_EQ(options({"--master-port=0", "a"}).master_port, std::nullopt);
+    // As in torchrun, the endpoint wins, whatever backend was asked for but static's is used.
+    const Words both = {"--master-addr=h", "--master-port=1", "--rdzv-endpoint=[::1]:7", "a"};
+    EXPECT_EQ(options(both).master_addr, "::1");
+    EXPECT_EQ(options(both).master_port, 7);
+    EXPECT_EQ(options(both).rdzv_endpoint, "[::1]:7");
+    EXPECT_EQ(options({"--rdzv-backend=static", "--rdzv-endpoint=h:7", "a"}).master_port, 7);
+    for (const char* other : {"--rdzv-backend=c10d", "--rdzv-backend=slurm", "--standalone"}) {
+        const Options o = options({other, "--master-port=1", "--rdzv-endpoint=h:7", "a"});
+        EXPECT_EQ(o.master_addr, std::nullopt) << other;
+        EXPECT_EQ(o.master_port, std::nullopt) << other;
+    }
+    EXPECT_EQ(options({"--rdzv-backend=c10d", "--rdzv-endpoint=h", "a"}).rdzv_endpoint, "h");
+    EXPECT_EQ(
+        options({"--rdzv-backend=c10d", "--rdzv-endpoint=/a b", "--rdzv-conf=store_type=file", "a"})
+            .rdzv_endpoint,
+        "/a b");
+    EXPECT_EQ(error({"--rdzv-endpoint=h", "a"}),
+              "argument --rdzv-endpoint/--rdzv_endpoint: 'h' has no port, which torchrun's static "
+              "rendezvous needs: HOST:PORT");
+    EXPECT_EQ(error({"--rdzv-endpoint=bad host:12", "a"}),
+              "argument --rdzv-endpoint/--rdzv_endpoint: the host of the endpoint 'bad host:12' "
+              "must be a name, an IPv4 or an IPv6 address");
+    EXPECT_EQ(error({"--rdzv-endpoint=h:99999", "a"}),
+              "argument --rdzv-endpoint/--rdzv_endpoint: the port of the endpoint 'h:99999' must "
+              "be a number from 0 to 65535");
+    EXPECT_EQ(error({"--master-port=65536", "a"}),
+              "argument --master-port/--master_port: '65536' is no port: 0 to 65535");
+}
+
+TEST(Parser, has_a_node_rank_where_there_are_nodes) {
+    EXPECT_EQ(options({"--node-rank=3", "--nnodes=4", "a"}).node_rank, 3);
+    EXPECT_EQ(options({"--node-rank=3", "a"}).node_rank, 3);
+    EXPECT_EQ(options({"--node-rank=3", "--standalone", "a"}).node_rank, 0);
+    EXPECT_EQ(options({"--node-rank=3", "--rdzv-backend=c10d", "a"}).node_rank, 3);
+    EXPECT_EQ(error({"--node-rank=-1", "a"}),
+              "argument --node-rank/--node_rank: '-1' must be 0 or more");
+    for (const char* one : {"--nnodes=1", "--rdzv-backend=static"}) {
+        EXPECT_EQ(error({"--node-rank=3", one, "a"}),
+                  "the rendezvous backend 'static' is supported on one node, but --node-rank is 3: "
+                  "use --rdzv-backend slurm");
+    }
+}
+
+TEST(Parser, lets_run_path_win_over_the_other_ways_to_start) {
+    const Options o = options({"--run-path", "--no-python", "-m", "a"});
+    EXPECT_TRUE(o.run_path);
+    EXPECT_FALSE(o.no_python);
+    EXPECT_FALSE(o.module);
+}
+
+TEST(Parser, reads_the_younger_options_of_torchrun) {
+    const Options o = options({"--virtual-local-rank", "--numa-binding=exclusive",
+                               "--signals-to-handle= SIGUSR2 ,SIGX", "--event-log-handler=file:/e",
+                               "--duplicate-stdout-filters=a,b,,c",
+                               "--duplicate-stderr-filters=", "--logs-specs=default", "a"});
+    EXPECT_TRUE(o.virtual_local_rank);
+    EXPECT_EQ(o.numa_binding, NumaBinding::exclusive);
+    EXPECT_EQ(o.signals_to_handle, (SignalList{{SIGUSR2}, {"SIGX"}}));
+    EXPECT_EQ(o.event_log, (EventLog{EventLog::To::file, "/e"}));
+    EXPECT_EQ(o.duplicate_stdout_filters, (Words{"a", "b,c"}));
+    EXPECT_EQ(o.duplicate_stderr_filters, (Words{""}));
+    EXPECT_EQ(options({"a"}).signals_to_handle,
+              (SignalList{{SIGTERM, SIGINT, SIGHUP, SIGQUIT}, {}}));
+    // torchrun overwrites this one.
+    EXPECT_EQ(options({"a"}, {{"TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGUSR1"}}).signals_to_handle,
+              options({"a"}).signals_to_handle);
+    EXPECT_EQ(options({"a"}, {{"PET_SIGNALS_TO_HANDLE", "SIGUSR1"}}).signals_to_handle.signals,
+              std::set<int>{SIGUSR1});
+    EXPECT_EQ(error({"--logs-specs=mine", "a"}),
+              "argument --logs-specs/--logs_specs: 'mine' would be a Python entry point, which "
+              "cannot be loaded here (choose from 'default')");
 }
 
 struct Refusal {
@@ -149,10 +208,10 @@ TEST(Parser, refuses_with_one_line) {
         {{"--nproc-per-node", "foo", "a"},
          "argument --nproc-per-node/--nproc_per_node: 'foo' is not a number of workers: at least "
          "1, "
-         "or auto, gpu or cpu"},
+         "or auto, gpu, cpu or xpu"},
         {{"--nproc-per-node", "-1", "a"},
          "argument --nproc-per-node/--nproc_per_node: '-1' is not a number of workers: at least 1, "
-         "or auto, gpu or cpu"},
+         "or auto, gpu, cpu or xpu"},
         {{"--max-restarts", "-1", "a"},
          "argument --max-restarts/--max_restarts: '-1' must be 0 or more"},
         {{"--max-restarts", "x", "a"},
@@ -193,12 +252,11 @@ TEST(Parser, refuses_with_one_line) {
         EXPECT_EQ(error(arguments), expected);
 }
 
-TEST(Parser, names_an_option_that_only_torchrun_has) {
-    EXPECT_EQ(error({"--rdzv_endpoint=n1:29500", "a"}),
-              "unrecognized arguments: --rdzv_endpoint=n1:29500 (this release lacks torchrun's "
-              "--rdzv-endpoint)");
-    EXPECT_EQ(error({"--node-rank", "1", "a"}),
-              "unrecognized arguments: --node-rank (this release lacks torchrun's --node-rank)");
+TEST(Parser, guesses_what_an_unknown_option_was_to_be) {
+    EXPECT_EQ(error({"--nproc_per_nodes=2", "a"}),
+              "unrecognized arguments: --nproc_per_nodes=2 (did you mean --nproc-per-node?)");
+    EXPECT_EQ(error({"--standalon3", "a"}),
+              "unrecognized arguments: --standalon3 (did you mean --standalone?)");
 }
 
 TEST(Parser, keeps_the_first_error) {
@@ -210,87 +268,6 @@ TEST(Parser, recognises_help_and_version) {
     EXPECT_TRUE(std::holds_alternative<Help>(parse({"-h"}, environment())));
     EXPECT_TRUE(std::holds_alternative<Help>(parse({"--standalone", "--help"}, environment())));
     EXPECT_TRUE(std::holds_alternative<Version>(parse({"--version"}, environment())));
-}
-
-TEST(Variables, are_defaults) {
-    const Variables all = {{"PET_NNODES", "2:3"},     {"PET_NPROC_PER_NODE", "cpu"},
-                           {"PET_MAX_RESTARTS", "4"}, {"PET_MODULE", "1"},
-                           {"PET_REDIRECTS", "3"},    {"PET_TEE", "1"},
-                           {"PET_ROLE", "r"},         {"PET_RDZV_CONF", "join_timeout=9"}};
-    const Options o = options({"a"}, all);
-    EXPECT_EQ(o.nnodes, (NodeRange{2, 3}));
-    EXPECT_EQ(o.nproc_per_node.from, WorkersPerNode::From::cpus);
-    EXPECT_EQ(o.max_restarts, 4);
-    EXPECT_TRUE(o.module);
-    EXPECT_EQ(o.redirects.all, (Streams{true, true}));
-    EXPECT_EQ(o.tee.all, (Streams{true, false}));
-    EXPECT_EQ(o.role, "r");
-    EXPECT_EQ(o.rdzv_conf.join_timeout, 9s);
-
-    const Options given = options({"--nnodes=1", "--role=", "--max-restarts", "0", "a"}, all);
-    EXPECT_EQ(given.nnodes, (NodeRange{1, 1}));
-    EXPECT_EQ(given.role, "");
-    EXPECT_EQ(given.max_restarts, 0);
-}
-
-TEST(Variables, of_flags_take_numbers_and_words) {
-    for (const char* yes : {"1", "2", "-1", "true", "Yes"}) {
-        EXPECT_TRUE(options({"a"}, {{"PET_NO_PYTHON", yes}}).no_python) << yes;
-    }
-    for (const char* no : {"0", "false", "No"}) {
-        EXPECT_FALSE(options({"a"}, {{"PET_NO_PYTHON", no}}).no_python) << no;
-    }
-    EXPECT_TRUE(options({"-m", "a"}, {{"PET_MODULE", "0"}}).module);
-    EXPECT_EQ(error({"a"}, {{"PET_STANDALONE", ""}}),
-              "argument --standalone (PET_STANDALONE): '' is neither true (1) nor false (0)");
-    EXPECT_EQ(error({"a"}, {{"PET_MODULE", "maybe"}}),
-              "argument -m/--module (PET_MODULE): 'maybe' is neither true (1) nor false (0)");
-}
-
-TEST(Variables, are_checked_like_options) {
-    EXPECT_EQ(error({"a"}, {{"PET_MAX_RESTARTS", ""}}),
-              "argument --max-restarts/--max_restarts (PET_MAX_RESTARTS): invalid int value: ''");
-    EXPECT_EQ(error({"a"}, {{"PET_MONITOR_INTERVAL", "x"}}),
-              "argument --monitor-interval/--monitor_interval (PET_MONITOR_INTERVAL): invalid "
-              "float value: 'x'");
-    EXPECT_EQ(error({"a"}, {{"PET_START_METHOD", "thread"}}),
-              "argument --start-method/--start_method (PET_START_METHOD): invalid choice: 'thread' "
-              "(choose from 'spawn', 'fork', 'forkserver')");
-    // What the command line overrides is not looked at.
-    EXPECT_EQ(options({"--max-restarts=1", "a"}, {{"PET_MAX_RESTARTS", "x"}}).max_restarts, 1);
-}
-
-TEST(Variables, of_torchelastic_come_after_those_of_torchrun) {
-    const Variables both = {{"TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "7"},
-                            {"TORCHELASTIC_LOG_LINE_PREFIX_TEMPLATE", "$rank|"}};
-    EXPECT_EQ(options({"a"}, both).shutdown_timeout, 7s);
-    EXPECT_EQ(options({"a"}, both).log_line_prefix_template, "$rank|");
-    EXPECT_EQ(options({"--shutdown-timeout=8", "a"}, both).shutdown_timeout, 8s);
-    EXPECT_EQ(options({"--log-line-prefix-template=x", "a"}, both).log_line_prefix_template, "x");
-    EXPECT_EQ(
-        options({"a"}, {{"TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "7"}, {"PET_SHUTDOWN_TIMEOUT", "9"}})
-            .shutdown_timeout,
-        9s);
-    EXPECT_EQ(error({"a"}, {{"TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "-1"}}),
-              "TORCH_ELASTIC_SHUTDOWN_TIMEOUT: '-1' must be 0 or more");
-}
-
-TEST(Step, leaves_every_argument_to_the_script) {
-    const auto o = parse_step("train.py", {"--nnodes", "9", "--help", "--"},
-                              environment({{"PET_NNODES", "2"}, {"PET_NO_PYTHON", "1"}}));
-    ASSERT_TRUE(o) << o.error().text();
-    EXPECT_EQ(o->nnodes, (NodeRange{2, 2}));
-    EXPECT_TRUE(o->no_python);
-    EXPECT_EQ(o->script, "train.py");
-    EXPECT_EQ(o->script_args, (Words{"--nnodes", "9", "--help", "--"}));
-    EXPECT_EQ(parse_step("--version", {}, environment())->script, "--version");
-}
-
-TEST(Step, refuses_what_the_command_line_refuses) {
-    EXPECT_EQ(parse_step("a", {}, environment({{"PET_NNODES", "3:2"}})).error().text(),
-              "argument --nnodes (PET_NNODES): '3:2' asks for at least 3 and at most 2 nodes");
-    EXPECT_EQ(parse_step("", {}, environment()).error().text(),
-              "argument training_script: must not be empty");
 }
 
 TEST(Parser, survives_random_bytes_and_huge_numbers) {

@@ -1,5 +1,6 @@
 // The small languages inside option values.
 #include <cmath>
+#include <csignal>
 #include <limits>
 #include <random>
 #include <string>
@@ -10,8 +11,6 @@
 
 namespace torchelastic::options {
 namespace {
-
-using namespace std::chrono_literals;
 
 template <class T>
 std::string error_of(const Result<T>& result) {
@@ -78,10 +77,11 @@ TEST(Workers, are_a_number_or_counted_by_the_agent) {
     EXPECT_EQ(parse_workers("auto")->from, From::automatic);
     EXPECT_EQ(parse_workers("gpu")->from, From::devices);
     EXPECT_EQ(parse_workers("cpu")->from, From::cpus);
-    for (const char* text : {"", "foo", "1.5", "0", "-1", "-2", "GPU", "xpu", "99999999999"}) {
+    EXPECT_EQ(parse_workers("xpu")->from, From::xpu);
+    for (const char* text : {"", "foo", "1.5", "0", "-1", "-2", "GPU", "xpus", "99999999999"}) {
         EXPECT_EQ(error_of(parse_workers(text)),
                   "'" + std::string(text) +
-                      "' is not a number of workers: at least 1, or auto, gpu or cpu");
+                      "' is not a number of workers: at least 1, or auto, gpu, cpu or xpu");
     }
 }
 
@@ -115,73 +115,69 @@ TEST(Ranks, are_a_list) {
     }
 }
 
-TEST(RendezvousConf, reads_its_keys) {
-    EXPECT_EQ(*parse_rendezvous_conf(""), RendezvousConf{});
-    EXPECT_EQ(*parse_rendezvous_conf("  "), RendezvousConf{});
-    const auto conf = parse_rendezvous_conf(
-        " join_timeout = 5 ,keep_alive_interval=0.25,keep_alive_max_attempt=9,"
-        "port_range=29500-29600,pmix_timeout=5");
-    ASSERT_TRUE(conf) << conf.error().text();
-    EXPECT_EQ(conf->join_timeout, 5s);
-    EXPECT_EQ(conf->keep_alive_interval, 250ms);
-    EXPECT_EQ(conf->keep_alive_max_attempt, 9);
-    EXPECT_EQ(conf->port_range, (std::pair<std::uint16_t, std::uint16_t>{29500, 29600}));
-    EXPECT_EQ(conf->pmix_timeout, 5s);
-    EXPECT_EQ(parse_rendezvous_conf("port_range=7")->port_range,
-              (std::pair<std::uint16_t, std::uint16_t>{7, 7}));
-    EXPECT_EQ(parse_rendezvous_conf("join_timeout=5,join_timeout=6")->join_timeout, 6s);
+TEST(EventLog, is_nowhere_a_console_or_a_file) {
+    using To = EventLog::To;
+    EXPECT_EQ(*parse_event_log("null"), EventLog{});
+    EXPECT_EQ(*parse_event_log("dynamic_rendezvous"), EventLog{});
+    EXPECT_EQ(*parse_event_log("console"), (EventLog{To::console, ""}));
+    EXPECT_EQ(*parse_event_log("file"), (EventLog{To::file, ""}));
+    EXPECT_EQ(*parse_event_log("file:/a:b"), (EventLog{To::file, "/a:b"}));
+    for (const char* text : {"", "x", "File", "file:", "console:", "files"}) {
+        EXPECT_EQ(
+            error_of(parse_event_log(text)),
+            "'" + std::string(text) + "' is no place for events: null, console, file or file:PATH");
+    }
 }
 
-TEST(RendezvousConf, says_what_is_wrong) {
-    const std::string known =
-        "known are join_timeout, keep_alive_interval, keep_alive_max_attempt, port_range, "
-        "pmix_timeout";
-    const std::pair<const char*, std::string> cases[] = {
-        {"=b", "'=b' is not in the form KEY=VALUE,..."},
-        {"join_timeout=1,", "'join_timeout=1,' is not in the form KEY=VALUE,..."},
-        {",", "',' is not in the form KEY=VALUE,..."},
-        {"join_timeout", "the key 'join_timeout' must have a value"},
-        {"join_timeout= ", "the key 'join_timeout' must have a value"},
-        {"join_timeot=5", "the key 'join_timeot' is unknown; " + known},
-        {"a", "the key 'a' is unknown; " + known},
-        {"'join_timeout=5'", "the key ''join_timeout' is unknown; " + known},
-        {"JOIN_TIMEOUT=5", "the key 'JOIN_TIMEOUT' is unknown; " + known},
-        {"join_timeout=x", "join_timeout takes a whole number of seconds above 0, not 'x'"},
-        {"join_timeout=0", "join_timeout takes a whole number of seconds above 0, not '0'"},
-        {"join_timeout=1=2", "join_timeout takes a whole number of seconds above 0, not '1=2'"},
-        {"keep_alive_interval=nan",
-         "keep_alive_interval takes a number of seconds above 0, not 'nan'"},
-        {"keep_alive_interval=inf",
-         "keep_alive_interval takes a number of seconds above 0, not 'inf'"},
-        {"keep_alive_interval=0", "keep_alive_interval takes a number of seconds above 0, not '0'"},
-        {"keep_alive_max_attempt=-1",
-         "keep_alive_max_attempt takes a whole number above 0, not '-1'"},
-        {"port_range=5-4", "port_range takes LOW-HIGH, two ports from 1 to 65535, not '5-4'"},
-        {"port_range=0-4", "port_range takes LOW-HIGH, two ports from 1 to 65535, not '0-4'"},
-        {"port_range=1-65536",
-         "port_range takes LOW-HIGH, two ports from 1 to 65535, not '1-65536'"},
-        {"pmix_timeout=0", "pmix_timeout takes a whole number of seconds above 0, not '0'"},
-        {"port_range=1-2-3", "port_range takes LOW-HIGH, two ports from 1 to 65535, not '1-2-3'"},
-    };
-    for (const auto& [text, expected] : cases) {
-        EXPECT_EQ(error_of(parse_rendezvous_conf(text)), expected);
-    }
+TEST(NumaBinding, is_one_of_four) {
+    EXPECT_EQ(*parse_numa_binding("node"), NumaBinding::node);
+    EXPECT_EQ(*parse_numa_binding("socket"), NumaBinding::socket);
+    EXPECT_EQ(*parse_numa_binding("exclusive"), NumaBinding::exclusive);
+    EXPECT_EQ(*parse_numa_binding("core-complex"), NumaBinding::core_complex);
+    EXPECT_EQ(error_of(parse_numa_binding("core_complex")),
+              "invalid choice: 'core_complex' (choose from 'node', 'socket', 'exclusive', "
+              "'core-complex')");
+}
+
+TEST(Filters, are_texts_between_single_commas) {
+    using Texts = std::vector<std::string>;
+    EXPECT_EQ(parse_filters("a"), (Texts{"a"}));
+    EXPECT_EQ(parse_filters("a, b"), (Texts{"a", " b"}));
+    EXPECT_EQ(parse_filters("a,,b,c"), (Texts{"a,b", "c"}));
+    EXPECT_EQ(parse_filters("a,,,b"), (Texts{"a,", "b"}));
+    EXPECT_EQ(parse_filters(",,"), (Texts{","}));
+    EXPECT_EQ(parse_filters(""), (Texts{""}));
+    EXPECT_EQ(parse_filters(","), (Texts{"", ""}));
+    EXPECT_EQ(parse_filters("\xff\x01"), (Texts{"\xff\x01"}));
+}
+
+TEST(Signals, are_those_that_may_stop_a_job) {
+    using Names = std::vector<std::string>;
+    EXPECT_EQ(parse_signals(" SIGTERM,SIGUSR1 , SIGRTMIN+1"),
+              (SignalList{{SIGTERM, SIGUSR1, SIGRTMIN + 1}, {}}));
+    EXPECT_EQ(parse_signals("SIGINT,SIGFOO,sigterm,15,TERM,SIGKILL"),
+              (SignalList{{SIGINT}, Names{"SIGFOO", "sigterm", "15", "TERM", "SIGKILL"}}));
+    EXPECT_EQ(parse_signals("SIGSTOP,SIGCHLD,SIGCLD,SIGSEGV,SIGBUS,SIGILL,SIGFPE").signals,
+              std::set<int>{});
+    EXPECT_EQ(parse_signals(""), SignalList{});
+    EXPECT_EQ(parse_signals(",,SIGHUP,"), (SignalList{{SIGHUP}, {}}));
 }
 
 TEST(Values, survive_random_bytes) {
     std::mt19937 random(7);
-    const std::string alphabet = "0123456789:,=-+_. eaxinfport_range\xff\x01";
+    const std::string alphabet = "0123456789:,=-+_. eaxinfsigterm\xff\x01";
     for (int round = 0; round < 10000; ++round) {
         std::string text(random() % 24, '\0');
         for (char& c : text)
             c = alphabet[random() % alphabet.size()];
-        if (random() % 4 == 0) text.insert(0, "join_timeout=");
         (void)python_int(text);
         (void)python_float(text);
         (void)truth(text);
         (void)parse_ranks(text);
         (void)parse_streams(text);
-        (void)parse_rendezvous_conf(text);
+        (void)parse_event_log(text);
+        (void)parse_filters(text);
+        (void)parse_signals(text);
         if (const auto nodes = parse_nodes(text)) {
             ASSERT_LE(nodes->min, nodes->max) << text;
         }
@@ -193,7 +189,6 @@ TEST(Values, survive_random_bytes) {
 
 TEST(Values, show_long_text_cut) {
     EXPECT_LT(error_of(parse_nodes(std::string(1 << 20, '9'))).size(), 300U);
-    EXPECT_LT(error_of(parse_rendezvous_conf(std::string(1 << 20, 'k'))).size(), 400U);
 }
 
 }  // namespace

@@ -1,0 +1,37 @@
+// --rdzv-conf: the rendezvous' configuration as "key=value,...". Pure; every error is one clause
+// that quotes the text.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+
+namespace torchelastic::options {
+
+/// --rdzv-conf.
+struct RendezvousConf {
+    /// How long a round may wait for the nodes it needs. Above 0.
+    std::chrono::seconds join_timeout{600};
+    /// An agent that was silent for interval * max_attempt is lost. Both above 0.
+    std::chrono::milliseconds keep_alive_interval{1000};
+    int keep_alive_max_attempt = 3;
+    /// First and last port, inclusive, on which a coordinator may listen; nothing: its own choice.
+    std::optional<std::pair<std::uint16_t, std::uint16_t>> port_range;
+    /// How long the pmix backend waits for the processes that its launcher started. Above 0.
+    std::chrono::seconds pmix_timeout{60};
+    bool file_store = false;  ///< store_type=file: --rdzv-endpoint is a path
+
+    bool operator==(const RendezvousConf&) const = default;
+};
+
+/// "key=value,...", of a key given twice the last wins; a pair of quotes around the whole, which a
+/// shell left there, is taken off. torchrun's grammar and keys, those without effect here checked
+/// like the others. But an unknown key is an error: there it is ignored, and a misspelt timeout is
+/// never noticed.
+Result<RendezvousConf> parse_rendezvous_conf(std::string_view text);
+
+}  // namespace torchelastic::options
