@@ -281,6 +281,7 @@ public:
     Scratch& operator=(const Scratch&) = delete;
 
     const std::string& path() const { return path_; }
+    const char* to_remove() const { return keep_ ? nullptr : path_.c_str(); }
 
 private:
     bool keep_;
@@ -291,7 +292,8 @@ private:
 
 int run_agent(const options::Options& options, const Environment& environment) {
     const Scratch scratch(options);
-    return process::run_under_keeper([&] { return Run(options, environment, scratch.path())(); });
+    return process::run_under_keeper([&] { return Run(options, environment, scratch.path())(); },
+                                     scratch.to_remove());
 }
 
 }  // namespace torchelastic::agent

@@ -27,10 +27,17 @@ int keeper_died_signal() {
     return SIGRTMAX;
 }
 
+/// For the handler, which has nothing else.
+const char* scratch_of_agent = nullptr;
+
 void end_without_keeper(int) {
     constexpr char kWords[] = "torchelastic: the keeper process was killed; ending all workers\n";
     [[maybe_unused]] const auto written = ::write(2, kWords, sizeof kWords - 1);
     end_tree(kAgentLimit);
+    // Nothing that removes a folder may be called in a handler; exec may.
+    if (scratch_of_agent != nullptr) {
+        ::execl("/bin/rm", "rm", "-rf", "--", scratch_of_agent, nullptr);
+    }
     ::_exit(128 + SIGKILL);
 }
 
@@ -93,7 +100,8 @@ void name_stragglers() {
 
 }  // namespace
 
-int run_under_keeper(const std::function<int()>& agent) {
+int run_under_keeper(const std::function<int()>& agent, const char* scratch) {
+    scratch_of_agent = scratch;
     ::signal(SIGCHLD, SIG_DFL);  // if it was ignored, there would be no status to wait for
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     const sigset_t signals = passed_on();

@@ -24,9 +24,12 @@ namespace torchelastic::process {
 /// twice: see Echo. When the keeper dies, a signal handler in the agent kills everything
 /// below at once and exits with 137, however busy the agent is.
 ///
+/// `scratch` is a folder that both processes would remove at their end, or null: the agent whose
+/// keeper was killed removes it in the handler, by becoming rm(1). It must outlive the call.
+///
 /// SIGPIPE is ignored in the agent. If the process cannot be forked, says so on stderr and runs
 /// the agent without a keeper.
-int run_under_keeper(const std::function<int()>& agent);
+int run_under_keeper(const std::function<int()>& agent, const char* scratch = nullptr);
 
 /// Tells a signal from the echo of one: the same signal again within a quarter of a second is the
 /// same event. (Slurm sends SIGTERM twice within 3 ms at the time limit, and proctrack/linuxproc
