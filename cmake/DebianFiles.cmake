@@ -28,8 +28,12 @@ endforeach()
 
 if(EXISTS ${stage}/plugin)
     papers(plugin torchelastic-slurm)
+    # What is in /etc stays when the package is removed and not purged. A plugin that is named and is
+    # not there makes every srun complain; a pattern that fits nothing does not.
     file(WRITE ${stage}/plugin/etc/slurm/plugstack.conf.d/torchelastic.conf
-        "# srun, sbatch and salloc --torchelastic. The agent is /usr/bin/torchelastic unless agent=PATH\n"
-        "# says otherwise.\n"
+        "# srun, sbatch and salloc --torchelastic. To choose another agent than /usr/bin/torchelastic, write\n"
+        "# the line of that file here, with agent=PATH behind it.\n"
+        "include /usr/share/torchelastic/plugstack*.conf\n")
+    file(WRITE ${stage}/plugin/usr/share/torchelastic/plugstack.conf
         "optional /usr/lib/torchelastic/spank_torchelastic.so\n")
 endif()

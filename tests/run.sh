@@ -86,6 +86,7 @@ if [[ -z $quick ]]; then
     if stage "build, TSan" build tsan; then
         stage "unit tests, TSan" run_tests build-tsan --label-regex unit || true
     fi
+    stage "Debian packages" tests/package.sh || true
     stage "Debian 13 and forky" tests/stacks.sh || true
     stage "quickstart" env TORCHELASTIC_CLUSTER=quickstart contrib/slurm/quickstart.sh || true
 fi
