@@ -26,12 +26,14 @@ Console::Console(net::Loop& loop, int fd) : loop_(loop), fd_(fd), retry_(loop) {
         closed_ = true;
     } else if (S_ISREG(status.st_mode)) {
         kind_ = Kind::file;  // not opened again: the offset is in the open file that others share
+        in_pieces_ = false;
     } else if (S_ISSOCK(status.st_mode)) {
         kind_ = Kind::socket;
     } else {
         const std::string path = "/proc/self/fd/" + std::to_string(fd);
         own_ = Fd(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
         kind_ = own_ ? Kind::own : Kind::shared;  // a terminal of another user refuses
+        in_pieces_ = !S_ISCHR(status.st_mode) || ::isatty(fd) == 1;  // /dev/null takes all
     }
 }
 
@@ -44,7 +46,7 @@ bool Console::same(int a, int b) {
 
 std::string_view Console::next_piece() const {
     const std::string_view rest = std::string_view(pending_).substr(written_);
-    if (kind_ == Kind::file || rest.size() <= PIPE_BUF) return rest;
+    if (!in_pieces_ || rest.size() <= PIPE_BUF) return rest;
     const auto newline = rest.substr(0, PIPE_BUF).rfind('\n');
     return rest.substr(0, newline == std::string_view::npos ? PIPE_BUF : newline + 1);
 }
@@ -69,7 +71,8 @@ bool Console::flush(std::function<void()> writable) {
         if (written >= 0) {
             written_ += static_cast<std::size_t>(written);
         } else if (errno == EAGAIN || errno == ENOSPC || errno == EDQUOT) {
-            wait(errno == EAGAIN, std::move(writable));
+            full_ = errno != EAGAIN;
+            wait(!full_, std::move(writable));
             return false;
         } else if (errno != EINTR) {
             closed_ = true;  // EPIPE, EIO of a terminal that hung up
@@ -77,6 +80,7 @@ bool Console::flush(std::function<void()> writable) {
     }
     pending_.clear();
     written_ = 0;
+    full_ = false;
     return true;
 }
 

@@ -32,6 +32,9 @@ public:
     /// The reader is gone: what is written vanishes.
     bool closed() const { return closed_; }
 
+    /// What is pending waits for room on a disk.
+    bool full() const { return full_; }
+
     /// Both descriptors lead to the same place.
     static bool same(int a, int b);
 
@@ -46,7 +49,9 @@ private:
     int fd_;
     Fd own_;
     Kind kind_ = Kind::shared;
+    bool in_pieces_ = true;  ///< others may write between two writes of ours
     bool closed_ = false;
+    bool full_ = false;
     std::string pending_;
     std::size_t written_ = 0;  ///< of pending_
     std::function<void()> writable_;

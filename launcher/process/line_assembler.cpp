@@ -2,11 +2,23 @@
 #include "process/line_assembler.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace torchelastic::process {
 
+namespace {
+
+/// Nearly every chunk ends within a line. One that is no longer than this is read again together
+/// with what follows, instead of alone once its end is known.
+constexpr std::uint64_t kShort = LineAssembler::kChunk / 4;
+
+}  // namespace
+
+LineAssembler::LineAssembler(std::string prefix, LineFilter filter)
+    : prefix_(std::move(prefix)), filter_(std::move(filter)) {}
+
 LineAssembler::Want LineAssembler::next() const {
-    if (!replaying()) return {scanned_, kChunk};
+    if (!replaying()) return {again_ ? at_ : scanned_, kChunk};
     return {at_, static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, end_ - at_))};
 }
 
@@ -19,23 +31,33 @@ void LineAssembler::take(std::string_view bytes, std::string& shown) {
 }
 
 void LineAssembler::show_lines(std::string_view bytes, std::string& shown) {
-    while (!bytes.empty()) {
-        const auto newline = bytes.find('\n');
-        if (newline == std::string_view::npos) {
-            scanned_ += bytes.size();
-            return;
+    const bool full = bytes.size() == kChunk;  // so that there is more
+    std::uint64_t from = next().offset;
+    std::size_t known = scanned_ - from;  // of the bytes, to hold no newline
+    again_ = false;
+    if (bytes.size() <= known) return;
+    if (from == at_) filter_.begin();
+    for (std::size_t newline = 0; (newline = bytes.find('\n', known)) != std::string_view::npos;
+         known = 0) {
+        const std::string_view line = bytes.substr(0, newline + 1);
+        scanned_ = from + line.size();
+        if (from > at_) {  // it began in bytes that are no longer here
+            filter_.take(line);
+            if (filter_.passed()) {
+                end_ = scanned_;
+                return;
+            }
+        } else if (filter_.passes(line)) {
+            shown += prefix_;
+            shown += line;
         }
-        const auto length = newline + 1;
-        scanned_ += length;
-        if (scanned_ - at_ > length) {
-            end_ = scanned_;  // it began in bytes that are no longer here
-            return;
-        }
-        shown += prefix_;
-        shown += bytes.substr(0, length);
-        at_ = scanned_;
-        bytes.remove_prefix(length);
+        at_ = from = scanned_;
+        filter_.begin();
+        bytes.remove_prefix(line.size());
     }
+    filter_.take(bytes);
+    scanned_ = from + bytes.size();
+    again_ = full && scanned_ - at_ <= kShort;
 }
 
 void LineAssembler::show_known_line(std::string_view bytes, std::string& shown) {
@@ -51,8 +73,12 @@ void LineAssembler::show_known_line(std::string_view bytes, std::string& shown) 
 
 void LineAssembler::finish() {
     if (replaying() || at_ == scanned_) return;
-    end_ = scanned_;
-    add_newline_ = true;
+    if (filter_.passed()) {
+        end_ = scanned_;
+        add_newline_ = true;
+    } else {
+        at_ = scanned_;
+    }
 }
 
 void LineAssembler::restart(std::string& shown) {
@@ -60,6 +86,7 @@ void LineAssembler::restart(std::string& shown) {
     at_ = 0;
     scanned_ = 0;
     end_ = 0;
+    again_ = false;
     within_ = false;
     add_newline_ = false;
 }

@@ -7,15 +7,18 @@
 #include <string>
 #include <string_view>
 
+#include "process/line_filter.h"
+
 namespace torchelastic::process {
 
 /// Nothing of a line is shown before its end is known: then it is read again. So a line may be as
 /// long as it likes, and a progress bar that writes carriage returns for hours holds up nobody.
 class LineAssembler {
 public:
-    static constexpr std::size_t kChunk = 16 * 1024;
+    static constexpr std::size_t kChunk = 32UL * 1024;
 
-    explicit LineAssembler(std::string prefix) : prefix_(std::move(prefix)) {}
+    /// Shows the lines that pass the filter.
+    explicit LineAssembler(std::string prefix, LineFilter filter = {});
 
     struct Want {
         std::uint64_t offset = 0;
@@ -43,7 +46,7 @@ public:
     /// writes `> /dev/stdout`. Begins again at its start; a line that was half shown ends here.
     void restart(std::string& shown);
 
-    /// Where the first byte stands that was not shown.
+    /// Where the first byte stands that was not shown, or passed over.
     std::uint64_t shown_to() const { return at_; }
 
     /// Where the first byte stands that was not looked at.
@@ -54,9 +57,11 @@ private:
     void show_known_line(std::string_view bytes, std::string& shown);
 
     std::string prefix_;
+    LineFilter filter_;  ///< has taken the bytes from at_ to scanned_
     std::uint64_t at_ = 0;
     std::uint64_t scanned_ = 0;  ///< no newline from at_ to here
     std::uint64_t end_ = 0;      ///< beyond at_: the line from at_ to here is known and to be shown
+    bool again_ = false;         ///< the next chunk begins at at_, not at scanned_
     bool within_ = false;
     bool add_newline_ = false;
 };
