@@ -1,4 +1,4 @@
-// Names of signals, from the C library's table.
+// Names of signals, from the C library's table, and their meanings, from ours.
 #include "base/signal_name.h"
 
 #include <csignal>
@@ -28,6 +28,33 @@ std::optional<int> signal_number(std::string_view name) {
         if (signal_name(number) == name && !name.starts_with("signal")) return number;
     }
     return std::nullopt;
+}
+
+std::string_view signal_meaning(int signal) {
+    switch (signal) {
+        case SIGSEGV:
+            return "invalid memory reference";
+        case SIGBUS:
+            return "memory without a file behind it, as where /dev/shm is full";
+        case SIGABRT:
+            return "abort() was called";
+        case SIGFPE:
+            return "erroneous arithmetic operation";
+        case SIGILL:
+            return "instruction unknown to this CPU";
+        case SIGSYS:
+            return "forbidden system call";
+        case SIGPIPE:
+            return "wrote to a pipe that nobody reads";
+        case SIGXCPU:
+            return "limit of CPU time";
+        case SIGXFSZ:
+            return "limit of file size";
+        case SIGTRAP:
+            return "breakpoint or failed assertion";
+        default:
+            return "";
+    }
 }
 
 }  // namespace torchelastic

@@ -49,6 +49,12 @@ TEST(SignalName, is_the_one_people_know) {
     EXPECT_EQ(signal_name(1000), "signal 1000");
 }
 
+TEST(SignalMeaning, is_told_where_the_name_does_not) {
+    EXPECT_EQ(signal_meaning(SIGSEGV), "invalid memory reference");
+    EXPECT_EQ(signal_meaning(SIGKILL), "");
+    EXPECT_EQ(signal_meaning(SIGRTMIN), "");
+}
+
 TEST(Endpoint, is_read_as_torchrun_reads_it) {
     EXPECT_EQ(*parse_endpoint("dummy.com:123", 9), (Endpoint{"dummy.com", 123}));
     EXPECT_EQ(*parse_endpoint("[2001:db8::1]:123", 9), (Endpoint{"2001:db8::1", 123}));

@@ -31,6 +31,19 @@ TEST(ExitStatus, speaks_to_shells_and_to_torchrun) {
     }
 }
 
+TEST(ExitStatus, knows_whether_core_was_dumped) {
+    constexpr int kDumped = 0x80;
+    EXPECT_TRUE(ExitStatus::from_wait(SIGSEGV | kDumped).dumped_core());
+    EXPECT_FALSE(ExitStatus::from_wait(SIGSEGV).dumped_core());
+    EXPECT_FALSE(ExitStatus::exited(3).dumped_core());
+    siginfo_t info = {};
+    info.si_status = SIGSEGV;
+    info.si_code = CLD_DUMPED;
+    EXPECT_EQ(ExitStatus::from_waitid(info), ExitStatus::killed_by(SIGSEGV, true));
+    info.si_code = CLD_KILLED;
+    EXPECT_EQ(ExitStatus::from_waitid(info), ExitStatus::killed_by(SIGSEGV));
+}
+
 TEST(ExitStatus, reads_what_wait_and_waitid_say) {
     for (const int how : {0, 3, 255, -SIGTERM, -SIGKILL}) {
         const pid_t pid = ::fork();
