@@ -2,10 +2,13 @@
 #include "agent/workers.h"
 
 #include <chrono>
+#include <csignal>
 #include <utility>
 
 #include "agent/command.h"
 #include "agent/error_file.h"
+#include "agent/last_lines.h"
+#include "agent/script.h"
 #include "net/host.h"
 #include "process/prefix.h"
 
@@ -54,6 +57,8 @@ Workers::Workers(net::Loop& loop, report::Log& log, process::Reaper& reaper, Wor
 
 std::optional<WorkerFailure> Workers::start(const coordinator::Assignment& assignment) {
     assignment_ = assignment;
+    stopping_ = false;
+    oom_.begin();
     auto workers = prepare();
     Result<process::Group> group =
         workers
@@ -76,6 +81,9 @@ std::optional<WorkerFailure> Workers::start(const coordinator::Assignment& assig
 }
 
 Result<std::vector<process::Worker>> Workers::prepare() const {
+    if (auto found = find_script(setup_.options, setup_.environment); !found) {
+        return failure(std::move(found).error());
+    }
     std::vector<process::Worker> workers;
     for (int rank = 0; rank < setup_.setting.workers; ++rank) {
         auto worker = prepare(rank);
@@ -138,19 +146,33 @@ void Workers::take_exit(const process::WorkerExit& exit) {
     failure.pid = exit.pid;
     failure.signal = exit.status.signal();
     failure.exit_code = exit.status.signal() == 0 ? exit.status.code() : 0;
+    failure.dumped_core = exit.status.dumped_core();
     failure.time_us = microseconds(exit.at);
-    if (logs_.has_files()) {
-        const std::string path = folder(exit.local_rank) + "/error.json";
-        if (auto recorded = read_error_file(path)) {
-            if (setup_.keeps_logs) failure.error_file = path;
-            failure.message = std::move(recorded->message);
-            failure.traceback = std::move(recorded->traceback);
-        }
-    }
+    if (!stopping_) examine(failure);
     ended_(exit.local_rank, std::move(failure));
 }
 
+/// Of what may be the cause, as much as this node can find out; victims are not asked.
+void Workers::examine(WorkerFailure& failure) const {
+    const bool killed = failure.signal == SIGKILL;
+    failure.out_of_memory =
+        oom_.verdict(killed ? std::optional(static_cast<pid_t>(failure.pid)) : std::nullopt);
+    if (!logs_.has_files()) return;
+    const std::string in = folder(failure.local_rank);
+    if (auto recorded = read_error_file(in + "/error.json")) {
+        if (setup_.keeps_logs) failure.error_file = in + "/error.json";
+        failure.message = std::move(recorded->message);
+        failure.traceback = std::move(recorded->traceback);
+        failure.raised_s = recorded->raised_s;
+    }
+    if (routes(failure.local_rank).err.to == process::Route::To::file) {
+        failure.stderr_file = in + "/stderr.log";
+        failure.stderr_end = read_last_lines(failure.stderr_file);
+    }
+}
+
 void Workers::stop(int signal, std::function<void()> stopped) {
+    stopping_ = true;
     if (!group_) return loop_.post(std::move(stopped));
     group_->stop(signal, setup_.options.shutdown_timeout,
                  [this, stopped = std::move(stopped)](

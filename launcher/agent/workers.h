@@ -15,6 +15,7 @@
 #include "net/loop.h"
 #include "options/parser.h"
 #include "process/group.h"
+#include "process/oom_watch.h"
 #include "process/output.h"
 #include "process/streams.h"
 #include "report/log.h"
@@ -59,6 +60,7 @@ private:
     process::Routes routes(int local_rank) const;
     std::string folder(int local_rank) const;
     void take_exit(const process::WorkerExit& exit);
+    void examine(coordinator::WorkerFailure& failure) const;
     void finish(const std::vector<process::Process>& stragglers, std::function<void()> stopped);
 
     net::Loop& loop_;
@@ -71,6 +73,8 @@ private:
     process::Output output_;
     coordinator::Assignment assignment_;
     std::optional<process::Group> group_;
+    process::OomWatch oom_;
+    bool stopping_ = false;
 };
 
 }  // namespace torchelastic::agent

@@ -31,20 +31,28 @@ struct WorkerFailure {
     int local_rank = 0;
     int rank = 0;  ///< global, in the round in which it failed
     std::int64_t pid = 0;
-    int exit_code = 0;           ///< 0 where `signal` is set
-    int signal = 0;              ///< 0 where it exited by itself
+    int exit_code = 0;  ///< 0 where `signal` is set
+    int signal = 0;     ///< 0 where it exited by itself
+    bool dumped_core = false;
     bool never_started = false;  ///< exec or its preparation failed: `message` says at which step
     bool ordered = false;        ///< it was being stopped: a victim, never a cause
     std::int64_t time_us = 0;    ///< since the epoch, by the clock of its node
     std::string message;         ///< of the error file, or of the failing step
     std::string traceback;       ///< of the error file
-    std::string error_file;      ///< its path, where the worker wrote one
+    std::int64_t raised_s = 0;   ///< of the error file: when, since the epoch; 0 if unknown
+    std::string error_file;      ///< its path, where the worker wrote one and people can see it
+    std::string stderr_file;     ///< where its stderr went, if to a file
+    std::string stderr_end;      ///< the last lines of that
+    std::string out_of_memory;  ///< in words, if the kernel killed it, or another process, for that
 
     bool operator==(const WorkerFailure&) const = default;
 };
 
 /// What a shell reports of that end: the exit code, 128 + the signal, 127 if it never started.
 int shell_code(const WorkerFailure& failure);
+
+/// "SIGSEGV: invalid memory reference, core dumped"; empty if no signal ended it.
+std::string signal_words(const WorkerFailure& failure);
 
 /// "rank 3 (node n2, local rank 1, pid 4711) failed: exit code 37".
 std::string describe(const WorkerFailure& failure);

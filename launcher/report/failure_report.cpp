@@ -2,6 +2,7 @@
 #include "report/failure_report.h"
 
 #include <algorithm>
+#include <csignal>
 #include <ctime>
 
 #include <fmt/format.h>
@@ -18,27 +19,40 @@ using coordinator::WorkerFailure;
 constexpr std::size_t kWidest = 60;
 constexpr std::size_t kTextLimit = 64UL * 1024;
 
-std::string local_time(std::int64_t time_us) {
-    constexpr std::int64_t kMicro = 1000000;
-    const auto seconds = static_cast<std::time_t>(time_us / kMicro);
+std::string local_time(std::int64_t seconds, const char* format) {
+    const auto time = static_cast<std::time_t>(seconds);
     std::tm parts{};
-    ::localtime_r(&seconds, &parts);
+    ::localtime_r(&time, &parts);
     char text[64];
-    std::strftime(text, sizeof text, "%Y-%m-%d_%H:%M:%S", &parts);
-    return fmt::format("{}.{:03}", text, time_us % kMicro / 1000);
+    text[std::strftime(text, sizeof text, format, &parts)] = '\0';
+    return text;
+}
+
+/// When it ended; and when its exception was raised, if ending took it long: what happened in the
+/// meantime are others' timeouts.
+std::string when(const WorkerFailure& failure) {
+    constexpr std::int64_t kMicro = 1000000;
+    constexpr std::int64_t kLong = 2;
+    const std::int64_t seconds = failure.time_us / kMicro;
+    std::string text = fmt::format("{}.{:03}", local_time(seconds, "%Y-%m-%d_%H:%M:%S"),
+                                   failure.time_us % kMicro / 1000);
+    if (failure.raised_s > 0 && failure.raised_s <= seconds - kLong) {
+        text += fmt::format(" (raised at {})", local_time(failure.raised_s, "%H:%M:%S"));
+    }
+    return text;
 }
 
 /// Several lines, made printable, the second and later ones indented.
-std::string indented(const std::string& text) {
-    std::vector<std::string> lines = split(trim(text), '\n');
+std::string indented(std::string_view text, const char* margin) {
+    std::vector<std::string> lines = split(text, '\n');
     for (std::string& each : lines)
         each = printable(each, kTextLimit);
-    return join(lines, "\n  ");
+    return join(lines, std::string("\n") + margin);
 }
 
 std::string why(const WorkerFailure& failure) {
-    if (!failure.traceback.empty()) return indented(failure.traceback);
-    if (!failure.message.empty()) return indented(failure.message);
+    if (!failure.traceback.empty()) return indented(trim(failure.traceback), "  ");
+    if (!failure.message.empty()) return indented(trim(failure.message), "  ");
     if (failure.signal != 0) {
         return fmt::format("Signal {} ({}) received by PID {}", failure.signal,
                            signal_name(failure.signal), failure.pid);
@@ -46,10 +60,28 @@ std::string why(const WorkerFailure& failure) {
     return "To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.html";
 }
 
+/// What torchrun's report does not have, each where it is known.
+std::string more(const WorkerFailure& failure) {
+    std::string text;
+    if (!failure.out_of_memory.empty() && failure.signal != SIGKILL) {
+        text += fmt::format("  memory    : the kernel killed a process of this node's job: {}\n",
+                            failure.out_of_memory);
+    }
+    if (!failure.stderr_end.empty()) {
+        text += fmt::format("  stderr    : the end of {}:\n    {}\n",
+                            printable(failure.stderr_file), indented(failure.stderr_end, "    "));
+    }
+    return text;
+}
+
+/// " (SIGSEGV: invalid memory reference, core dumped)".
+std::string how(const WorkerFailure& failure) {
+    if (failure.never_started) return " (never started)";
+    return failure.signal != 0 ? fmt::format(" ({})", coordinator::signal_words(failure)) : "";
+}
+
 std::string block(std::size_t index, const WorkerFailure& failure) {
     const int code = failure.signal != 0 ? -failure.signal : coordinator::shell_code(failure);
-    const std::string signal =
-        failure.signal != 0 ? fmt::format(" ({})", signal_name(failure.signal)) : "";
     return fmt::format(
         "[{}]:\n"
         "  time      : {}\n"
@@ -57,10 +89,12 @@ std::string block(std::size_t index, const WorkerFailure& failure) {
         "  rank      : {} (local_rank: {})\n"
         "  exitcode  : {} (pid: {}){}\n"
         "  error_file: {}\n"
-        "  traceback : {}\n",
-        index, local_time(failure.time_us), printable(failure.agent), failure.rank,
-        failure.local_rank, code, failure.pid, signal,
-        failure.error_file.empty() ? "<N/A>" : printable(failure.error_file), why(failure));
+        "  traceback : {}\n"
+        "{}",
+        index, when(failure), printable(failure.agent), failure.rank, failure.local_rank, code,
+        failure.pid, how(failure),
+        failure.error_file.empty() ? "<N/A>" : printable(failure.error_file), why(failure),
+        more(failure));
 }
 
 }  // namespace

@@ -8,9 +8,9 @@
 
 namespace torchelastic::report {
 
-/// torchrun's blocks and field names, the root cause first. `failures` in the order in which the
-/// coordinator heard of them: the first is the cause; those that were stopped on its account are
-/// named in one line by their ranks. Ends with a newline.
+/// torchrun's blocks and field names, the root cause first, and fields of our own after them.
+/// `failures` in the order in which the coordinator heard of them: the first is the cause; those
+/// that were stopped on its account are named in one line by their ranks. Ends with a newline.
 std::string failure_report(const std::string& program,
                            const std::vector<coordinator::WorkerFailure>& failures);
 

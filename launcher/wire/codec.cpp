@@ -113,12 +113,17 @@ void visit(auto& on, Failed& m) {
     on("pid", m.failure.pid);
     on("exit_code", m.failure.exit_code);
     on("signal", m.failure.signal);
+    on("dumped_core", m.failure.dumped_core);
     on("never_started", m.failure.never_started);
     on("ordered", m.failure.ordered);
     on("time_us", m.failure.time_us);
     on("message", m.failure.message);
     on("traceback", m.failure.traceback);
+    on("raised_s", m.failure.raised_s);
     on("error_file", m.failure.error_file);
+    on("stderr_file", m.failure.stderr_file);
+    on("stderr_end", m.failure.stderr_end);
+    on("out_of_memory", m.failure.out_of_memory);
 }
 void visit(auto& on, Succeeded& m) {
     on("round", m.round);

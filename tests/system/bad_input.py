@@ -99,12 +99,11 @@ def wrong_scripts(place):
     place.script("no_interpreter", "#!/no/such/interpreter\n")
     expect_one_line(place.run("--no-python", "./no_interpreter"), 127,
                     "the interpreter or loader that it names is not")
-    for script, code, words in (("missing.py", 2, "can't open file '.*missing.py'"),
-                                (place.folder, 1, "can't find '__main__' module")):
-        outcome = place.run(script)
-        expect_one_line(outcome, code, f"exit code {code}")
-        equal(count(f"^/.*: {words}", outcome.output) + count(f"^python3: {words}", outcome.output),
-              1, "python's own words", outcome.output)
+    for script, words in (("missing.py", "start missing.py: no such file or directory"),
+                          (place.folder, "it is a folder without a __main__.py")):
+        outcome = place.run("--nproc-per-node=2", "--max-restarts=3", script)
+        expect_one_line(outcome, 127, words)
+        equal(count("python3", outcome.output), 0, "words of Python", outcome.output)
     outcome = place.run("a.py", environment={"PYTHON_EXEC": "/no/python9"})
     expect_one_line(outcome, 127, "exec /no/python9: no such file")
 

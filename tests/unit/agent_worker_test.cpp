@@ -1,5 +1,4 @@
-// What a worker is given: how many there are, its command, its environment, its files; and what it
-// leaves: its error file.
+// What a worker is given: how many there are, its command, its environment, its files.
 #include <stdlib.h>
 
 #include <algorithm>
@@ -10,7 +9,6 @@
 
 #include "agent/command.h"
 #include "agent/environment.h"
-#include "agent/error_file.h"
 #include "agent/interfaces.h"
 #include "agent/logs.h"
 #include "agent/worker_count.h"
@@ -190,29 +188,6 @@ TEST(WorkerCount, follows_what_was_asked_and_what_is_there) {
 
 TEST(WorkerCount, sees_the_cpus_of_this_process) {
     EXPECT_GE(look_at_node(std::nullopt).cpus, 1U);
-}
-
-TEST(ErrorFile, is_read_as_torch_writes_it) {
-    const auto recorded = parse_error_file(
-        R"({"message": {"message": "ValueError: boom", "extraInfo": {"py_callstack": "Traceback",)"
-        R"( "timestamp": "1795159681"}}})");
-    ASSERT_TRUE(recorded);
-    EXPECT_EQ(recorded->message, "ValueError: boom");
-    EXPECT_EQ(recorded->traceback, "Traceback");
-    EXPECT_EQ(parse_error_file(R"({"message": "plain", "timestamp": 0})")->message, "plain");
-}
-
-TEST(ErrorFile, that_is_broken_still_tells_what_it_holds) {
-    for (const char* text : {"{\"mess", "[]", "null", "{}", "{\"message\": 3}",
-                             "{\"message\": {\"extraInfo\": 7}}", "\xff\xfe"}) {
-        const auto recorded = parse_error_file(text);
-        ASSERT_TRUE(recorded) << text;
-        EXPECT_TRUE(recorded->message.starts_with("unreadable error file: ")) << text;
-    }
-    EXPECT_FALSE(parse_error_file(" \n"));
-    EXPECT_FALSE(read_error_file("/nonexistent/error.json"));
-    EXPECT_FALSE(read_error_file("/dev/zero"));
-    EXPECT_FALSE(read_error_file(""));
 }
 
 class LogFolders : public testing::Test {

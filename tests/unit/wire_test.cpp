@@ -21,7 +21,12 @@ std::vector<Message> every_message() {
     failure.time_us = -1;
     failure.message = std::string("bytes \xff\0 that are no text", 24);
     failure.traceback = "Traceback";
+    failure.raised_s = 1795159681;
     failure.error_file = "/tmp/e.json";
+    failure.dumped_core = true;
+    failure.stderr_file = "/tmp/stderr.log";
+    failure.stderr_end = "last\nwords";
+    failure.out_of_memory = "out of memory";
     Assignment assignment{.round = 2, .restart_count = 1, .max_restarts = 3, .group_rank = 1};
     assignment.group_world_size = 4;
     assignment.first_rank = 2;
