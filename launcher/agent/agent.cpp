@@ -3,11 +3,13 @@
 
 #include <unistd.h>
 
+#include <ctime>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "agent/command.h"
+#include "agent/error_file.h"
 #include "base/text.h"
 #include "report/failure_report.h"
 
@@ -110,6 +112,10 @@ void Agent::perform(const Action& action) {
 }
 
 void Agent::tell(const Up& message) {
+    const auto* failed = std::get_if<Failed>(&message);
+    if (failed != nullptr && !failed->failure.ordered && !own_cause_) {
+        own_cause_ = failed->failure;
+    }
     if (hub_) return hub_->from_own(message);
     std::visit([this](const auto& each) { session_->send(wire::Message(each)); }, message);
 }
@@ -152,6 +158,7 @@ void Agent::start_workers(const Assignment& assignment) {
         reserved_.reset();
     }
     if (store_) open_store(assignment);
+    own_cause_.reset();
     if (auto never = workers_.start(assignment)) return handle(WorkerEnded{0, std::move(*never)});
     handle(WorkersStarted{});
 }
@@ -173,8 +180,28 @@ void Agent::end_if_done() {
     if (hub_ && done_->verdict.outcome == Outcome::worker_failed) {
         log_.verbatim(report::failure_report(setup_.workers.options.script, done_->failures));
     }
-    const int code = hub_ ? done_->verdict.exit_code : verdict_->exit_code;
-    ended_(code);
+    const Verdict& verdict = hub_ ? done_->verdict : *verdict_;
+    if (verdict.exit_code != 0) leave_error_file(verdict);
+    ended_(verdict.exit_code);
+}
+
+/// For whoever started us. Several agents may have been given one path: only those write who know
+/// the cause, or whom nobody told any.
+void Agent::leave_error_file(const Verdict& verdict) {
+    const bool by_worker = verdict.outcome == Outcome::worker_failed;
+    if (by_worker && hub_ && !done_->failures.empty()) own_cause_ = done_->failures.front();
+    std::string document;
+    if (by_worker && own_cause_) {
+        document = error_document(*own_cause_);
+    } else if (hub_ || verdict.outcome == Outcome::refused ||
+               verdict.outcome == Outcome::coordinator_lost) {
+        document = error_document(verdict, std::time(nullptr));
+    } else {
+        return;
+    }
+    if (auto left = agent::leave_error_file(setup_.workers.environment, document); !left) {
+        log_.error(left.error().text());
+    }
 }
 
 }  // namespace torchelastic::agent

@@ -51,6 +51,7 @@ private:
     void start_workers(const coordinator::Assignment& assignment);
     void exit(const coordinator::Verdict& verdict);
     void end_if_done();
+    void leave_error_file(const coordinator::Verdict& verdict);
 
     net::Loop& loop_;
     report::Log& log_;
@@ -65,6 +66,7 @@ private:
     std::optional<net::ReservedPort> reserved_;
     std::optional<coordinator::Verdict> verdict_;
     std::optional<coordinator::Done> done_;
+    std::optional<coordinator::WorkerFailure> own_cause_;  ///< the round's first failure here
 };
 
 }  // namespace torchelastic::agent
