@@ -47,6 +47,8 @@ private:
     void perform(const Action& action);
     void tell(const coordinator::Up& message);
     void announce();
+    void refuse_port(Error error);
+    std::string store_address() const;
     void open_store(const coordinator::Assignment& assignment);
     void start_workers(const coordinator::Assignment& assignment);
     void exit(const coordinator::Verdict& verdict);

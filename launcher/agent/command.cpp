@@ -30,6 +30,19 @@ void replace_bare(std::string& text, const std::string& with) {
     }
 }
 
+/// What --run-path has the interpreter do. torch's @record writes the error file; without torch
+/// there is nobody to write one.
+constexpr const char* kRunPath =
+    "import runpy, sys\n"
+    "sys.argv = sys.argv[1:]\n"
+    "run = runpy.run_path\n"
+    "try:\n"
+    "    from torch.distributed.elastic.multiprocessing.errors import record\n"
+    "    run = record(run)\n"
+    "except ImportError:\n"
+    "    pass\n"
+    "run(sys.argv[0], run_name='__main__')\n";
+
 }  // namespace
 
 std::vector<std::string> worker_command(const options::Options& options, const Environment& base,
@@ -40,9 +53,11 @@ std::vector<std::string> worker_command(const options::Options& options, const E
         const bool given = chosen != base.end() && !chosen->second.empty();
         argv = {given ? chosen->second : "python3", "-u"};
         if (options.module) argv.emplace_back("-m");
+        if (options.run_path) argv.insert(argv.end(), {"-c", kRunPath});
     }
     argv.push_back(options.script);
     const std::string rank = std::to_string(local_rank);
+    if (options.pass_local_rank) argv.push_back("--local-rank=" + rank);
     for (std::string argument : options.script_args) {
         replace_all(argument, "${local_rank}", rank);
         replace_bare(argument, rank);

@@ -19,6 +19,7 @@ Environment read_environment(const char* const* environment);
 struct WorkerSetting {
     int workers = 1;
     std::string role = "default";
+    std::string signals_to_handle;  ///< names, separated by commas; nested launchers read them
     /// The interface that Gloo is to use unless the user chose: set where the host's own name does
     /// not lead to an address that other nodes can reach.
     std::optional<std::string> gloo_interface;

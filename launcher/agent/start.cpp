@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -18,6 +19,8 @@
 #include "agent/place.h"
 #include "agent/stderr.h"
 #include "agent/worker_count.h"
+#include "base/signal_name.h"
+#include "base/text.h"
 #include "net/host.h"
 #include "process/keeper.h"
 #include "rdzv/module.h"
@@ -51,7 +54,7 @@ std::string run_id(const options::Options& options, const rdzv::Meeting& meeting
 rdzv::Meeting meet_nobody(const Place& place, const options::Options& options) {
     rdzv::Meeting meeting;
     meeting.id = place.node;
-    meeting.address = options.local_addr.value_or("127.0.0.1");
+    meeting.address = options.master_addr.value_or(options.local_addr.value_or("127.0.0.1"));
     meeting.expected = {place.node};
     meeting.place = rdzv::Host{};
     return meeting;
@@ -99,6 +102,21 @@ std::optional<rlimit> raise_descriptor_limit() {
     return before;
 }
 
+/// The signals that end the job. Unlike torchrun, which dies of those that are not listed and
+/// leaves its workers behind, the four that ask any program to end are always among them.
+std::set<int> ending_signals(const options::Options& options) {
+    std::set<int> signals = options.signals_to_handle.signals;
+    signals.insert({SIGTERM, SIGINT, SIGHUP, SIGQUIT});
+    return signals;
+}
+
+std::string names_of(const std::set<int>& signals) {
+    std::vector<std::string> names;
+    for (const int each : signals)
+        names.push_back(signal_name(each));
+    return join(names, ",");
+}
+
 /// Whether the user asked for files of the workers.
 bool keeps_logs(const options::Options& options) {
     return options.log_dir || options.redirects != options::StreamMap{} ||
@@ -134,12 +152,16 @@ private:
     }
 
     Result<void> begin() {
+        for (const std::string& name : options_.signals_to_handle.unknown) {
+            log_.warning("--signals-to-handle: no signal that can be handled: " + name);
+        }
         auto reaper = process::Reaper::open(loop_);
         if (!reaper) return failure(std::move(reaper).error());
         reaper_ = std::move(*reaper);
-        auto signals =
-            net::Signals::open(loop_, {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2},
-                               [this](int signal) { hear(signal); });
+        std::set<int> heard = ending_signals(options_);
+        heard.insert({SIGUSR1, SIGUSR2});
+        auto signals = net::Signals::open(loop_, {heard.begin(), heard.end()},
+                                          [this](int signal) { hear(signal); });
         if (!signals) return failure(std::move(signals).error());
         signals_.emplace(std::move(*signals));
 
@@ -174,6 +196,7 @@ private:
         if (!workers) setup.trouble = workers.error().text();
         setup.workers.setting.workers = workers.value_or(1);
         setup.workers.setting.role = options_.role;
+        setup.workers.setting.signals_to_handle = names_of(ending_signals(options_));
         setup.workers.open_files = open_files_;
         setup.workers.keeps_logs = keeps_logs(options_);
         const bool several = meeting.expected.size() > 1;
@@ -235,7 +258,7 @@ private:
     void hear(int signal) {
         if (ended_) return;
         if (echo_.repeats(signal, std::chrono::steady_clock::now())) return;
-        if (signal == SIGUSR1 || signal == SIGUSR2) {
+        if (!ending_signals(options_).contains(signal)) {
             if (agent_) agent_->pass_on(signal);
             return;
         }

@@ -1,6 +1,8 @@
 // Parsing and printing of host and port.
 #include "base/endpoint.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <cctype>
 
@@ -51,6 +53,13 @@ std::string to_string(const Endpoint& endpoint) {
         return fmt::format("[{}]:{}", endpoint.host, endpoint.port);
     }
     return fmt::format("{}:{}", endpoint.host, endpoint.port);
+}
+
+bool is_numeric_address(std::string_view text) {
+    const std::string address(text);
+    in6_addr bits{};
+    return ::inet_pton(AF_INET, address.c_str(), &bits) == 1 ||
+           ::inet_pton(AF_INET6, address.c_str(), &bits) == 1;
 }
 
 std::string plain_address(std::string_view address) {

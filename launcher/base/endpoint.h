@@ -24,6 +24,9 @@ Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_por
 /// "host:port", an IPv6 address in brackets.
 std::string to_string(const Endpoint& endpoint);
 
+/// IPv4 or IPv6, without brackets.
+bool is_numeric_address(std::string_view text);
+
 /// The address without an IPv4-mapped prefix: "::ffff:10.0.0.1" is "10.0.0.1".
 std::string plain_address(std::string_view address);
 

@@ -8,6 +8,7 @@
 #include <asio/ip/tcp.hpp>
 #include <asio/ip/v6_only.hpp>
 #include <asio/steady_timer.hpp>
+#include <fmt/format.h>
 
 #include "net/state.h"
 
@@ -103,12 +104,14 @@ std::uint16_t Listener::port() const {
     return state_->acceptor.local_endpoint(ignored).port();
 }
 
-Result<ReservedPort> ReservedPort::open() {
+Result<ReservedPort> ReservedPort::open(std::uint16_t port) {
     Fd fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in6 any6{};
     any6.sin6_family = AF_INET6;
+    any6.sin6_port = htons(port);
     sockaddr_in any4{};
     any4.sin_family = AF_INET;
+    any4.sin_port = htons(port);
     auto* address = reinterpret_cast<sockaddr*>(&any6);
     socklen_t length = sizeof any6;
     if (!fd) {
@@ -121,10 +124,11 @@ Result<ReservedPort> ReservedPort::open() {
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
     if (::bind(fd.get(), address, length) != 0 || ::getsockname(fd.get(), address, &length) != 0) {
-        return failure(Error::from_errno("reserve a port"));
+        return failure(
+            Error::from_errno(port == 0 ? "reserve a port" : fmt::format("reserve port {}", port)));
     }
-    const in_port_t port = address->sa_family == AF_INET6 ? any6.sin6_port : any4.sin_port;
-    return ReservedPort(std::move(fd), ntohs(port));
+    const in_port_t bound = address->sa_family == AF_INET6 ? any6.sin6_port : any4.sin_port;
+    return ReservedPort(std::move(fd), ntohs(bound));
 }
 
 }  // namespace torchelastic::net

@@ -36,7 +36,8 @@ private:
 /// SO_REUSEADDR, as torch's TCPStore does, can listen on: bound, not listening.
 class ReservedPort {
 public:
-    static Result<ReservedPort> open();
+    /// Port 0 takes a free one.
+    static Result<ReservedPort> open(std::uint16_t port = 0);
     std::uint16_t port() const { return port_; }
 
 private:

@@ -165,7 +165,7 @@ Result<Server> Server::open(net::Loop& loop, const std::string& address, std::ui
                             Complain complain) {
     auto listener = net::Listener::open(loop, address, port);
     if (!listener) {
-        return failure(std::move(listener).error().because("open the worker store"));
+        return failure(std::move(listener).error());
     }
     return Server(std::make_unique<State>(loop, std::move(*listener), std::move(complain)));
 }

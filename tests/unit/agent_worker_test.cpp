@@ -41,7 +41,8 @@ coordinator::Assignment third_of_four() {
 }
 
 TEST(WorkerEnvironment, is_torchruns_contract) {
-    const WorkerSetting setting{.workers = 4, .role = "trainer"};
+    const WorkerSetting setting{
+        .workers = 4, .role = "trainer", .signals_to_handle = "SIGHUP,SIGTERM"};
     const Environment expected = {{"RANK", "5"},
                                   {"LOCAL_RANK", "1"},
                                   {"WORLD_SIZE", "12"},
@@ -56,6 +57,7 @@ TEST(WorkerEnvironment, is_torchruns_contract) {
                                   {"TORCHELASTIC_RESTART_COUNT", "1"},
                                   {"TORCHELASTIC_MAX_RESTARTS", "2"},
                                   {"TORCHELASTIC_RUN_ID", "7.0.0"},
+                                  {"TORCHELASTIC_SIGNALS_TO_HANDLE", "SIGHUP,SIGTERM"},
                                   {"TORCHELASTIC_USE_AGENT_STORE", "True"},
                                   {"TORCHELASTIC_ERROR_FILE", "/l/error.json"},
                                   {"NCCL_ASYNC_ERROR_HANDLING", "1"},
@@ -121,6 +123,29 @@ TEST(WorkerCommand, is_torchruns) {
     options.module = false;
     options.no_python = true;
     EXPECT_EQ(worker_command(options, {}, 0), Words{"train.py"});
+}
+
+TEST(WorkerCommand, passes_the_local_rank_as_torch_distributed_launch_does) {
+    options::Options options;
+    options.script = "train.py";
+    options.script_args = {"--epochs", "3"};
+    options.pass_local_rank = true;
+    EXPECT_EQ(
+        worker_command(options, {}, 1),
+        (std::vector<std::string>{"python3", "-u", "train.py", "--local-rank=1", "--epochs", "3"}));
+}
+
+TEST(WorkerCommand, runs_a_path_in_an_interpreter_of_ours) {
+    options::Options options;
+    options.script = "train.py";
+    options.script_args = {"x"};
+    options.run_path = true;
+    const auto argv = worker_command(options, {}, 0);
+    ASSERT_EQ(argv.size(), 6U);
+    EXPECT_EQ(argv[2], "-c");
+    EXPECT_NE(argv[3].find("runpy.run_path"), std::string::npos);
+    EXPECT_EQ(argv[4], "train.py");
+    EXPECT_EQ(argv[5], "x");
 }
 
 TEST(WorkerStore, is_the_agents_unless_told_or_torch_cannot) {

@@ -73,5 +73,14 @@ TEST(Endpoint, is_printed_with_brackets_for_ipv6) {
     EXPECT_EQ(plain_address("::1"), "::1");
 }
 
+TEST(NumericAddress, is_told_from_a_name) {
+    for (const char* address : {"127.0.0.1", "::1", "::ffff:10.0.0.1", "2001:db8::7"}) {
+        EXPECT_TRUE(is_numeric_address(address)) << address;
+    }
+    for (const char* name : {"", "localhost", "n1", "10.0.0", "[::1]", "10.0.0.1:80"}) {
+        EXPECT_FALSE(is_numeric_address(name)) << name;
+    }
+}
+
 }  // namespace
 }  // namespace torchelastic

@@ -217,5 +217,20 @@ TEST(ReservedPort, lets_only_those_in_who_reuse_addresses) {
     EXPECT_TRUE(Listener::open(loop, "", reserved->port()));  // sets SO_REUSEADDR, as torch does
 }
 
+TEST(ReservedPort, is_the_one_that_was_asked_for_or_none) {
+    Loop loop;
+    auto listener = Listener::open(loop, "", 0);
+    ASSERT_TRUE(listener);
+    const auto taken = ReservedPort::open(listener->port());
+    ASSERT_FALSE(taken);
+    EXPECT_EQ(taken.error().text(),
+              "reserve port " + std::to_string(listener->port()) + ": address already in use");
+    const auto free = ReservedPort::open();
+    ASSERT_TRUE(free);
+    const auto same = ReservedPort::open(free->port());  // nobody listens there
+    ASSERT_TRUE(same);
+    EXPECT_EQ(same->port(), free->port());
+}
+
 }  // namespace
 }  // namespace torchelastic::net
