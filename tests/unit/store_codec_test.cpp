@@ -213,6 +213,63 @@ TEST(Decoder, refuses_what_is_no_client_and_says_why) {
     }
 }
 
+/// Every place in which a V2 request names a length or a count.
+const Hostile kTooMuch[] = {
+    {"SET key", op(1, u64(kMaxKey + 1)), {"SET with a key"}},
+    {"SET value", op(1, text("k") + u64(kMaxValue + 1)), {"SET with a value"}},
+    {"COMPARE_SET key", op(2, u64(kMaxKey + 1)), {"COMPARE_SET with a key"}},
+    {"expected", op(2, text("k") + u64(kMaxValue + 1)), {"COMPARE_SET with a value"}},
+    {"desired", op(2, text("k") + text("") + u64(kMaxValue + 1)), {"COMPARE_SET with a value"}},
+    {"GET key", op(3, u64(kMaxKey + 1)), {"GET with a key"}},
+    {"ADD key", op(4, u64(kMaxKey + 1)), {"ADD with a key"}},
+    {"CHECK count", op(5, u64(kMaxKeys + 1)), {"CHECK of 131073 keys"}},
+    {"CHECK key", op(5, u64(2) + text("k") + u64(kMaxKey + 1)), {"CHECK with a key"}},
+    {"WAIT count", op(6, u64(kMaxKeys + 1)), {"WAIT of 131073 keys"}},
+    {"WAIT key", op(6, u64(1) + u64(kMaxKey + 1)), {"WAIT with a key"}},
+    {"DELETE_KEY key", op(8, u64(kMaxKey + 1)), {"DELETE_KEY with a key"}},
+    {"APPEND key", op(9, u64(kMaxKey + 1)), {"APPEND with a key"}},
+    {"APPEND value", op(9, text("k") + u64(kMaxValue + 1)), {"APPEND with a value"}},
+    {"MULTI_GET count", op(10, u64(kMaxKeys + 1)), {"MULTI_GET of 131073 keys"}},
+    {"MULTI_GET key", op(10, u64(1) + u64(kMaxKey + 1)), {"MULTI_GET with a key"}},
+    {"MULTI_SET count", op(11, u64(kMaxKeys + 1)), {"MULTI_SET of 131073 keys"}},
+    {"MULTI_SET key", op(11, u64(1) + u64(kMaxKey + 1)), {"MULTI_SET with a key"}},
+    {"MULTI_SET value",
+     op(11, u64(1) + text("k") + u64(kMaxValue + 1)),
+     {"MULTI_SET with a value"}},
+    {"QUEUE_PUSH key", op(14, u64(kMaxKey + 1)), {"QUEUE_PUSH with a key"}},
+    {"QUEUE_PUSH value", op(14, text("k") + u64(kMaxValue + 1)), {"QUEUE_PUSH with a value"}},
+    {"QUEUE_POP key", op(15, u64(kMaxKey + 1)), {"QUEUE_POP with a key"}},
+    {"QUEUE_LEN key", op(16, u64(kMaxKey + 1)), {"QUEUE_LEN with a key"}},
+    {"BARRIER key", op(18, u64(kMaxKey + 1)), {"BARRIER with a key"}},
+};
+
+TEST(Decoder, refuses_too_much_wherever_it_is_claimed) {
+    for (const Hostile& each : kTooMuch) {
+        const Heard heard = hear(kGreeting + each.stream, 1);
+        EXPECT_TRUE(heard.error.starts_with(each.words[0])) << each.what << ": " << heard.error;
+        EXPECT_TRUE(heard.requests.empty()) << each.what;
+    }
+    EXPECT_TRUE(hear(op(7, u64(kMaxKey + 1)), 1).error.starts_with("WATCH_KEY with a key"));
+}
+
+TEST(Decoder, takes_the_most_of_everything) {
+    const std::string key(kMaxKey, 'k');
+    const std::string value(kMaxValue, 'v');
+    const Request requests[] = {
+        {.op = Op::set, .key = key, .value = value},
+        {.op = Op::compare_set, .key = key, .value = value, .expected = value},
+        {.op = Op::append, .key = key, .value = value},
+        {.op = Op::multi_set, .keys = {key, key}, .values = {value, value}},
+        {.op = Op::queue_push, .key = key, .value = value},
+    };
+    for (const Request& request : requests) {
+        const Heard heard = hear(kGreeting + wire::v2(request), 1 << 16);
+        ASSERT_EQ(heard.error, "") << name(request.op);
+        ASSERT_EQ(heard.requests.size(), 1U) << name(request.op);
+        EXPECT_TRUE(heard.requests[0] == request) << name(request.op);
+    }
+}
+
 TEST(Decoder, allocates_nothing_for_a_claim) {
     Decoder decoder;
     const std::string claim = kGreeting + op(1, text("k") + u64(kMaxValue));
@@ -256,8 +313,16 @@ TEST(Answers, are_little_endian) {
     EXPECT_EQ(encode_number(-2), "\xFE\xFF\xFF\xFF\xFF\xFF\xFF\xFF");
     EXPECT_EQ(encode_nonce(0x3004), std::string("\x04\x30\x00\x00", 4));
     EXPECT_EQ(encode_bytes("v"), std::string("\x01\x00\x00\x00\x00\x00\x00\x00v", 9));
+    EXPECT_EQ(encode(Answer::ready), std::string(1, '\0'));
+    EXPECT_EQ(encode(Answer::not_ready), "\x01");
+    EXPECT_EQ(encode(Answer::stop_waiting), std::string(1, '\0'));
+    EXPECT_EQ(encode(Answer::wait_canceled), "\x01");
     EXPECT_EQ(encode_change(Change::created, "k", "", "v"),
               "\x01" + text("k") + text("") + text("v"));
+    EXPECT_EQ(encode_change(Change::updated, "k", "v", "w"),
+              std::string(1, '\0') + text("k") + text("v") + text("w"));
+    EXPECT_EQ(encode_change(Change::deleted, "k", "w", ""),
+              "\x02" + text("k") + text("w") + text(""));
 }
 
 }  // namespace

@@ -120,6 +120,11 @@ const Incident kValues[] = {
        {{1, encode_bytes("2") + encode_bytes("") + encode_bytes("1")}}}}},
     {"ping answers its nonce",
      {{1, {.op = Op::ping, .number = 12292}, {{1, encode_nonce(12292)}}}}},
+    {"num_keys counts values, torch's own among them, and not queues",
+     {{1, add("init/", 1), {number(1, 1)}},
+      {1, set("k", "v"), {}},
+      {1, of_value(Op::queue_push, "q", "item"), {}},
+      {1, of_key(Op::num_keys, ""), {number(1, 2)}}}},
     {"list_keys lists values, not queues",
      {{1, set("k", "v"), {}},
       {1, of_value(Op::queue_push, "q", "item"), {}},
@@ -333,6 +338,27 @@ TEST(KeySpace, refuses_answers_and_notices_that_would_flood) {
     EXPECT_EQ(refusal(space, get("k")), "");
     EXPECT_NE(refusal(space, set("k", "small")), "");
     EXPECT_EQ(refusal(space, set("other", "small")), "");
+}
+
+TEST(KeySpace, refuses_to_give_what_has_grown_too_long) {
+    KeySpace space;
+    const std::string part(kMaxValue, 'x');
+    for (int i = 0; i < 8; ++i)
+        ASSERT_EQ(refusal(space, of_value(Op::append, "k", part)), "");
+    EXPECT_EQ(refusal(space, get("k")), "");
+    ASSERT_EQ(refusal(space, of_value(Op::append, "k", "x")), "");
+    EXPECT_NE(refusal(space, get("k")), "");
+    EXPECT_NE(refusal(space, of_keys(Op::multi_get, {"k"})), "");
+    EXPECT_NE(refusal(space, compare_set("", "v")), "");
+    EXPECT_EQ(refusal(space, of_key(Op::delete_key, "k")), "");
+    const std::size_t most = kMaxUnsent / kMaxKey;
+    for (std::size_t i = 0; i < most; ++i) {
+        std::string key = std::to_string(i);
+        key.resize(kMaxKey, '.');
+        ASSERT_EQ(refusal(space, set(key, "")), "");
+    }
+    EXPECT_NE(refusal(space, of_key(Op::list_keys, "")), "");
+    EXPECT_EQ(refusal(space, of_key(Op::num_keys, "")), "");
 }
 
 TEST(KeySpace, gives_all_memory_back_whatever_happened) {

@@ -1,4 +1,7 @@
 // The store's sockets, over loopback: who is let in, and who is closed.
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <optional>
 
 #include <gtest/gtest.h>
@@ -120,6 +123,31 @@ TEST(Server, lets_only_the_allowed_in) {
     Client friendly;
     stage.join(friendly, kGreeting + op(7));
     stage.run_until([&] { return friendly.heard == encode_number(0); });
+}
+
+TEST(Server, leaves_half_of_the_descriptors_to_the_agent) {
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit few = before;
+    few.rlim_cur = 40;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    Stage stage;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    stage.server->start();
+    std::vector<Client> clients(25);
+    for (Client& client : clients)
+        stage.join(client, kGreeting + op(7));
+    const auto count = [&](auto which) {
+        return std::count_if(clients.begin(), clients.end(), which);
+    };
+    stage.run_until([&] {
+        return count([](const Client& each) { return each.closed || !each.heard.empty(); }) == 25;
+    });
+    EXPECT_EQ(count([](const Client& each) { return each.heard == encode_number(0); }), 20);
+    ASSERT_EQ(stage.complaints.size(), 5U);
+    EXPECT_NE(stage.complaints[0].find("20 connections are open, and no more are taken"),
+              std::string::npos)
+        << stage.complaints[0];
 }
 
 TEST(Server, closes_who_does_not_read) {
