@@ -26,6 +26,12 @@ foreach(page IN LISTS pages)
     compress(${page})
 endforeach()
 
+# Debian's zsh looks for completions of packages elsewhere.
+set(zsh ${stage}/program/usr/share/zsh)
+if(EXISTS ${zsh}/site-functions)
+    file(RENAME ${zsh}/site-functions ${zsh}/vendor-completions)
+endif()
+
 if(EXISTS ${stage}/plugin)
     papers(plugin torchelastic-slurm)
     # What is in /etc stays when the package is removed and not purged. A plugin that is named and is

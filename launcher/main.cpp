@@ -12,6 +12,7 @@
 
 #include "agent/environment.h"
 #include "agent/start.h"
+#include "options/completion.h"
 #include "options/help.h"
 #include "options/parser.h"
 #include "version.h"
@@ -23,8 +24,9 @@ namespace options = torchelastic::options;
 
 constexpr int kUsage = 2;
 constexpr std::string_view kCommands =
-    "usage: torchelastic run [options] script [arguments]\n"
-    "       torchelastic --help | --version\n";
+    "usage: torchelastic run [option ...] training_script [argument ...]\n"
+    "       torchelastic launch [option ...] training_script [argument ...]\n"
+    "       torchelastic --help | --version | --print-completion bash|zsh|tcsh\n";
 
 void print(std::FILE* where, std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), where);
@@ -48,19 +50,23 @@ int run_step(const std::string& script, const std::vector<std::string>& argument
     return torchelastic::agent::run_agent(*parsed, environment);
 }
 
-int run_command_line(const std::vector<std::string>& arguments, const Environment& environment,
-                     const options::Environment& lookup) {
-    const options::Parsed parsed = options::parse(arguments, lookup);
+int run_command_line(options::Command command, const std::vector<std::string>& arguments,
+                     const Environment& environment, const options::Environment& lookup) {
+    const options::Parsed parsed = options::parse(arguments, lookup, command);
     if (const auto* error = std::get_if<options::UsageError>(&parsed)) {
-        print(stderr, options::usage_error(error->text));
+        print(stderr, options::usage_error(error->text, command));
         return kUsage;
     }
     if (std::holds_alternative<options::Help>(parsed)) {
-        print(stdout, options::help());
+        print(stdout, options::help(command));
         return 0;
     }
     if (std::holds_alternative<options::Version>(parsed)) {
         print(stdout, torchelastic::version());
+        return 0;
+    }
+    if (const auto* completion = std::get_if<options::Completion>(&parsed)) {
+        print(stdout, options::completion(completion->shell, command));
         return 0;
     }
     return torchelastic::agent::run_agent(std::get<options::Options>(parsed), environment);
@@ -82,14 +88,19 @@ int main(int argc, char** argv) {
     }
     const char* slash = argc > 0 ? std::strrchr(argv[0], '/') : nullptr;
     const std::string_view name = slash != nullptr ? slash + 1 : (argc > 0 ? argv[0] : "");
-    if (name == "torchrun") return run_command_line(arguments, environment, lookup);
-    const std::string command = arguments.empty() ? "" : arguments.front();
-    if (command == "run") {
-        arguments.erase(arguments.begin());
-        return run_command_line(arguments, environment, lookup);
+    using options::Command;
+    if (name == "torchrun") {
+        return run_command_line(Command::torchrun, arguments, environment, lookup);
     }
-    if (command == "--version" || command == "--help" || command == "-h") {
-        return run_command_line({command}, environment, lookup);
+    const std::string command = arguments.empty() ? "" : arguments.front();
+    if (command == "run" || command == "launch") {
+        arguments.erase(arguments.begin());
+        return run_command_line(command == "run" ? Command::run : Command::launch, arguments,
+                                environment, lookup);
+    }
+    if (command == "--version" || command == "--help" || command == "-h" ||
+        command.starts_with("--print-completion")) {
+        return run_command_line(Command::run, arguments, environment, lookup);
     }
     print(stderr, kCommands);
     return kUsage;

@@ -32,7 +32,10 @@ packages_of() {
             iproute2 util-linux procps hostname
         ;;
     torch) echo python3-torch python3-numpy ;;
-    test) echo python3 libtorch-dev clang-format clang-tidy shellcheck ;;
+    test)
+        echo python3 libtorch-dev clang-format clang-tidy shellcheck \
+            zsh tcsh mandoc groff-base
+        ;;
     *) die "unknown set '$1': build, cluster, torch or test" ;;
     esac
 }

@@ -28,32 +28,6 @@ struct Match {
     bool equals = false;               ///< attached by '='
 };
 
-void add_spellings(std::vector<Spelling>& all, const Option& option) {
-    if (option.letter != 0) all.push_back({std::string("-") + option.letter, &option});
-    const std::string name = option.name;
-    std::string other = name;
-    std::replace(other.begin(), other.end(), '-', '_');
-    all.push_back({"--" + name, &option});
-    if (other != name) all.push_back({"--" + other, &option});
-}
-
-const std::vector<Spelling>& all_spellings() {
-    static const std::vector<Spelling> all = [] {
-        std::vector<Spelling> made;
-        for (std::size_t i = 0; i < kOptionCount; ++i)
-            add_spellings(made, kOptions[i]);
-        return made;
-    }();
-    return all;
-}
-
-const Spelling* find(std::string_view text) {
-    for (const Spelling& spelling : all_spellings()) {
-        if (spelling.text == text) return &spelling;
-    }
-    return nullptr;
-}
-
 /// "-1", "-1_000.5", "-.5": a value, because no option of ours looks like a number.
 bool is_negative_number(std::string_view text) {
     const auto digits = [&] {
@@ -74,26 +48,6 @@ bool is_negative_number(std::string_view text) {
     return digits() && text.empty();
 }
 
-/// The options whose name begins so, or whose letter this is.
-std::vector<Match> prefix_matches(const std::string& argument) {
-    std::vector<Match> matches;
-    if (argument[1] != '-') {
-        if (const Spelling* spelling = find(argument.substr(0, 2))) {
-            matches.push_back({spelling, argument.substr(2)});
-        }
-        return matches;
-    }
-    const auto equals = argument.find('=');
-    const std::string prefix = argument.substr(0, equals);
-    for (const Spelling& spelling : all_spellings()) {
-        if (!spelling.text.starts_with(prefix)) continue;
-        Match match{&spelling, std::nullopt, equals != std::string::npos};
-        if (match.equals) match.value = argument.substr(equals + 1);
-        matches.push_back(match);
-    }
-    return matches;
-}
-
 /// One argument before the script. Not an option: it is a value or the script. An option without
 /// matches is unknown, with several it is ambiguous.
 struct Reading {
@@ -101,31 +55,77 @@ struct Reading {
     std::vector<Match> matches;
 };
 
-Reading read_argument(const std::string& argument) {
-    if (argument.size() < 2 || argument[0] != '-') return {};
-    if (const Spelling* exact = find(argument)) return {true, {{exact, std::nullopt}}};
-    if (const auto equals = argument.find('='); equals != std::string::npos) {
-        if (const Spelling* exact = find(argument.substr(0, equals))) {
-            return {true, {{exact, argument.substr(equals + 1), true}}};
+/// The options that a command knows.
+class Vocabulary {
+public:
+    explicit Vocabulary(Command command) {
+        for (std::size_t i = 0; i < kOptionCount; ++i)
+            add(kOptions[i]);
+        if (command == Command::launch) add(kUseEnv);
+    }
+
+    const Spelling* find(std::string_view text) const {
+        for (const Spelling& spelling : spellings_) {
+            if (spelling.text == text) return &spelling;
         }
+        return nullptr;
     }
-    std::vector<Match> matches = prefix_matches(argument);
-    if (matches.empty() &&
-        (is_negative_number(argument) || argument.find(' ') != std::string::npos)) {
-        return {};
+
+    Reading read(const std::string& argument) const {
+        if (argument.size() < 2 || argument[0] != '-') return {};
+        if (const Spelling* exact = find(argument)) return {true, {{exact, std::nullopt}}};
+        if (const auto equals = argument.find('='); equals != std::string::npos) {
+            if (const Spelling* exact = find(argument.substr(0, equals))) {
+                return {true, {{exact, argument.substr(equals + 1), true}}};
+            }
+        }
+        std::vector<Match> matches = prefix_matches(argument);
+        if (matches.empty() &&
+            (is_negative_number(argument) || argument.find(' ') != std::string::npos)) {
+            return {};
+        }
+        return {true, std::move(matches)};
     }
-    return {true, std::move(matches)};
-}
+
+private:
+    void add(const Option& option) {
+        for (std::string& text : all_spellings(option))
+            spellings_.push_back({std::move(text), &option});
+    }
+
+    /// The options whose name begins so, or whose letter this is.
+    std::vector<Match> prefix_matches(const std::string& argument) const {
+        std::vector<Match> matches;
+        if (argument[1] != '-') {
+            if (const Spelling* spelling = find(argument.substr(0, 2))) {
+                matches.push_back({spelling, argument.substr(2)});
+            }
+            return matches;
+        }
+        const auto equals = argument.find('=');
+        const std::string prefix = argument.substr(0, equals);
+        for (const Spelling& spelling : spellings_) {
+            if (!spelling.text.starts_with(prefix)) continue;
+            Match match{&spelling, std::nullopt, equals != std::string::npos};
+            if (match.equals) match.value = argument.substr(equals + 1);
+            matches.push_back(match);
+        }
+        return matches;
+    }
+
+    std::vector<Spelling> spellings_;
+};
 
 /// Reads one command line. Every step returns true to go on; else `end_` says how it ended.
 class Scan {
 public:
-    explicit Scan(const std::vector<std::string>& arguments) : arguments_(arguments) {}
+    Scan(const std::vector<std::string>& arguments, Command command)
+        : arguments_(arguments), vocabulary_(command) {}
 
     std::variant<CommandLine, Help, Version, Completion, UsageError> run() {
         while (next_ < arguments_.size()) {
             const std::string& argument = arguments_[next_++];
-            const Reading reading = read_argument(argument);
+            const Reading reading = vocabulary_.read(argument);
             if (argument == "--" || !reading.option) {
                 script_begins(argument == "--" ? next_ : next_ - 1);
                 break;
@@ -179,15 +179,15 @@ private:
         const Option& option = *match.spelling->option;
         if (match.value) return set(option, *match.value);
         if (next_ == arguments_.size() || arguments_[next_] == "--" ||
-            read_argument(arguments_[next_]).option) {
+            vocabulary_.read(arguments_[next_]).option) {
             return error(fmt::format("argument {}: expected one argument", spellings(option)));
         }
         return set(option, arguments_[next_++]);
     }
 
     /// "r3" behind the 'm' of "-mr3".
-    static Match after_letter(const std::string& attached) {
-        Match match{find(std::string("-") + attached[0]), std::nullopt};
+    Match after_letter(const std::string& attached) const {
+        Match match{vocabulary_.find(std::string("-") + attached[0]), std::nullopt};
         if (attached.size() == 1) return match;
         match.equals = attached[1] == '=';
         match.value = attached.substr(match.equals ? 2 : 1);
@@ -200,6 +200,10 @@ private:
         if (name == "help") end_ = Help{};
         if (name == "version") end_ = Version{};
         if (name == "help" || name == "version") return false;
+        if (&option == &kUseEnv) {
+            line_.use_env = true;
+            return true;
+        }
         line_.values[static_cast<std::size_t>(&option - kOptions)] = std::move(value);
         return true;
     }
@@ -221,6 +225,7 @@ private:
     }
 
     const std::vector<std::string>& arguments_;
+    const Vocabulary vocabulary_;
     std::size_t next_ = 0;
     CommandLine line_;
     std::variant<CommandLine, Help, Version, Completion, UsageError> end_;
@@ -229,17 +234,23 @@ private:
 }  // namespace
 
 std::variant<CommandLine, Help, Version, Completion, UsageError> scan(
-    const std::vector<std::string>& arguments) {
-    return Scan(arguments).run();
+    const std::vector<std::string>& arguments, Command command) {
+    return Scan(arguments, command).run();
+}
+
+std::vector<std::string> all_spellings(const Option& option) {
+    std::vector<std::string> all;
+    if (option.letter != 0) all.push_back(std::string("-") + option.letter);
+    const std::string name = option.name;
+    std::string other = name;
+    std::replace(other.begin(), other.end(), '-', '_');
+    all.push_back("--" + name);
+    if (other != name) all.push_back("--" + other);
+    return all;
 }
 
 std::string spellings(const Option& option) {
-    std::vector<Spelling> all;
-    add_spellings(all, option);
-    std::string text;
-    for (const Spelling& spelling : all)
-        text += (text.empty() ? "" : "/") + spelling.text;
-    return text;
+    return join(all_spellings(option), "/");
 }
 
 std::string variable(const Option& option) {

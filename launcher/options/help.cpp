@@ -1,9 +1,6 @@
 // --help and usage.
 #include "options/help.h"
 
-#include <array>
-#include <vector>
-
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -16,31 +13,23 @@ namespace {
 constexpr std::size_t kWidth = 80;
 constexpr std::size_t kHelpColumn = 27;
 
-constexpr std::string_view kUsage =
-    "usage: torchelastic run [option ...] training_script [argument ...]\n";
+std::string usage(Command command) {
+    return fmt::format("usage: {} [option ...] training_script [argument ...]\n", name_of(command));
+}
 
 constexpr std::string_view kIntroduction =
     "Starts the workers of a distributed PyTorch job on this node, forms one group with the other "
     "nodes, and starts again when a worker or a node fails. Takes the place of torchrun.";
+
+constexpr std::string_view kLaunch =
+    "As torchelastic run, but for scripts that were written for torch.distributed.launch: each "
+    "worker gets --local-rank=N in front of its arguments.";
 
 constexpr std::string_view kClosing =
     "An option may be written with - or _ inside its name, and shortened as long as it stays "
     "unambiguous. Where it is not given, the environment variable PET_ and its name counts before "
     "the default: PET_NPROC_PER_NODE=gpu, PET_STANDALONE=1. What follows training_script is passed "
     "to it as it is.";
-
-struct Heading {
-    Group group;
-    std::string_view text;
-};
-constexpr std::array kHeadings = {
-    Heading{Group::job, "job"},
-    Heading{Group::workers, "workers"},
-    Heading{Group::restarts, "failures and restarts"},
-    Heading{Group::rendezvous, "rendezvous"},
-    Heading{Group::output, "output of the workers"},
-    Heading{Group::other, "other"},
-};
 
 /// Appends `text` from column `at` on, where the last line of `out` already stands; further lines
 /// are indented by `indent`.
@@ -82,26 +71,58 @@ void entry(std::string& out, const Option& option) {
 
 }  // namespace
 
-std::string help() {
-    std::string out(kUsage);
-    out += '\n';
-    wrap(out, kIntroduction, 0, 0);
+std::string help(Command command) {
+    const bool launch = command == Command::launch;
+    std::string out = usage(command) + '\n';
+    wrap(out, launch ? kLaunch : kIntroduction, 0, 0);
     out += "\narguments:\n";
     entry(out, "training_script", "Python script, module (-m) or program (--no-python) to run");
     entry(out, "argument", "Passed to training_script as it is");
-    for (const Heading& heading : kHeadings) {
-        out += fmt::format("\n{}:\n", heading.text);
-        for (std::size_t i = 0; i < kOptionCount; ++i) {
-            if (kOptions[i].group == heading.group) entry(out, kOptions[i]);
+    for (std::size_t i = 0; i < kOptionCount; ++i) {
+        const Group group = kOptions[i].group;
+        if (i == 0 || group != kOptions[i - 1].group) {
+            out += fmt::format("\n{}:\n", heading(group));
+            if (launch && group == kUseEnv.group) entry(out, kUseEnv);
         }
+        entry(out, kOptions[i]);
     }
     out += '\n';
     wrap(out, kClosing, 0, 0);
     return out;
 }
 
-std::string usage_error(std::string_view text) {
-    return fmt::format("{}torchelastic run: error: {}\n", kUsage, text);
+std::string usage_error(std::string_view text, Command command) {
+    return fmt::format("{}{}: error: {}\n", usage(command), name_of(command), text);
+}
+
+std::string_view name_of(Command command) {
+    switch (command) {
+        case Command::launch:
+            return "torchelastic launch";
+        case Command::torchrun:
+            return "torchrun";
+        case Command::run:
+            break;
+    }
+    return "torchelastic run";
+}
+
+std::string_view heading(Group group) {
+    switch (group) {
+        case Group::job:
+            return "job";
+        case Group::workers:
+            return "workers";
+        case Group::restarts:
+            return "failures and restarts";
+        case Group::rendezvous:
+            return "rendezvous";
+        case Group::output:
+            return "output of the workers";
+        case Group::other:
+            break;
+    }
+    return "other";
 }
 
 }  // namespace torchelastic::options

@@ -177,6 +177,11 @@ void read_start(Fields& fields, Options& options) {
     fields.flag("module", options.module);
     fields.flag("no-python", options.no_python);
     fields.flag("run-path", options.run_path);
+    if (options.pass_local_rank && options.no_python) {
+        fields.fail(
+            Error("--no-python needs --use-env: only Python scripts are written for the "
+                  "--local-rank that it keeps away"));
+    }
     if (options.run_path) {
         options.module = options.no_python = false;
     } else if (options.module && options.no_python) {
@@ -227,8 +232,9 @@ void read_without_effect(Fields& fields) {
     fields.read("logs-specs", logs_specs, as_logs_specs, true);
 }
 
-Result<Options> read(CommandLine line, const Environment& environment) {
+Result<Options> read(CommandLine line, const Environment& environment, Command command) {
     Options options;
+    options.pass_local_rank = command == Command::launch && !line.use_env;
     Fields fields(line, environment);
     fields.read("nnodes", options.nnodes, parse_nodes, true);
     fields.read("nproc-per-node", options.nproc_per_node, parse_workers);
@@ -263,22 +269,23 @@ std::string unrecognized(const std::vector<std::string>& arguments) {
     return text;
 }
 
-Parsed finish(CommandLine line, const Environment& environment) {
+Parsed finish(CommandLine line, const Environment& environment, Command command) {
     if (!line.unrecognized.empty()) return UsageError{unrecognized(line.unrecognized)};
     if (!line.script) {
         return UsageError{"the following arguments are required: training_script"};
     }
-    Result<Options> options = read(std::move(line), environment);
+    Result<Options> options = read(std::move(line), environment, command);
     if (!options) return UsageError{options.error().text()};
     return *std::move(options);
 }
 
 }  // namespace
 
-Parsed parse(const std::vector<std::string>& arguments, const Environment& environment) {
-    auto scanned = scan(arguments);
+Parsed parse(const std::vector<std::string>& arguments, const Environment& environment,
+             Command command) {
+    auto scanned = scan(arguments, command);
     if (auto* line = std::get_if<CommandLine>(&scanned)) {
-        return finish(std::move(*line), environment);
+        return finish(std::move(*line), environment, command);
     }
     if (auto* error = std::get_if<UsageError>(&scanned)) return std::move(*error);
     if (auto* completion = std::get_if<Completion>(&scanned)) return *completion;
@@ -291,7 +298,7 @@ Result<Options> parse_step(std::string script, std::vector<std::string> script_a
     CommandLine line;
     line.script = std::move(script);
     line.script_args = std::move(script_args);
-    return read(std::move(line), environment);
+    return read(std::move(line), environment, Command::run);
 }
 
 }  // namespace torchelastic::options

@@ -106,9 +106,17 @@ using Parsed = std::variant<Options, Help, Version, Completion, UsageError>;
 /// The value of a variable, nothing where it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-/// `arguments` follow the program's name (and "run"). An option on the command line wins over its
-/// PET_ variable, which wins over the default.
-Parsed parse(const std::vector<std::string>& arguments, const Environment& environment);
+/// How the program was called.
+enum class Command {
+    run,       ///< torchelastic run
+    launch,    ///< torchelastic launch: as torch.distributed.launch, pass_local_rank by default
+    torchrun,  ///< by a link of this name: as torchelastic run
+};
+
+/// `arguments` follow the program's name (and the command's). An option on the command line wins
+/// over its PET_ variable, which wins over the default.
+Parsed parse(const std::vector<std::string>& arguments, const Environment& environment,
+             Command command = Command::run);
 
 /// The door of srun --torchelastic: every argument belongs to the script, and options come as PET_
 /// variables only. An error names the option and its variable.

@@ -103,6 +103,8 @@ const Option kOptions[] = {
      "Where the agent writes what happens, as lines of JSON; torchrun's dynamic_rendezvous is "
      "null"},
 
+    {"print-completion", 0, Kind::choice, Group::other, "bash|zsh|tcsh", nullptr, "bash,zsh,tcsh",
+     false, false, "Print a script that makes this shell complete options, and exit"},
     {"help", 'h', Kind::flag, Group::other, nullptr, nullptr, nullptr, false, false,
      "Show this text and exit"},
     {"version", 0, Kind::flag, Group::other, nullptr, nullptr, nullptr, false, false,
@@ -110,5 +112,17 @@ const Option kOptions[] = {
 };
 
 const std::size_t kOptionCount = sizeof(kOptions) / sizeof(kOptions[0]);
+
+const Option kUseEnv = {"use-env",
+                        0,
+                        Kind::flag,
+                        Group::workers,
+                        nullptr,
+                        nullptr,
+                        nullptr,
+                        false,
+                        false,
+                        "Of torchelastic launch alone: pass no --local-rank to training_script, "
+                        "which reads the variable LOCAL_RANK; --no-python needs it"};
 
 }  // namespace torchelastic::options

@@ -36,4 +36,7 @@ struct Option {
 extern const Option kOptions[];
 extern const std::size_t kOptionCount;
 
+/// What `torchelastic launch` knows beside the table's.
+extern const Option kUseEnv;
+
 }  // namespace torchelastic::options

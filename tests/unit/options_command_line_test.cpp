@@ -191,6 +191,30 @@ TEST(CommandLine, goes_on_after_unknown_options) {
     });
 }
 
+TEST(CommandLine, knows_use_env_for_launch_alone) {
+    EXPECT_EQ(outcome({"--use-env", "a"}), "?--use-env | a");
+    for (const char* spelling : {"--use-env", "--use_env", "--use-e"}) {
+        const auto scanned = scan({spelling, "-m", "a", "--use-env"}, Command::launch);
+        const auto* line = std::get_if<CommandLine>(&scanned);
+        ASSERT_TRUE(line) << spelling;
+        EXPECT_TRUE(line->use_env);
+        EXPECT_EQ(line->script_args, Words{"--use-env"});
+    }
+    EXPECT_FALSE(std::get<CommandLine>(scan({"a", "--use-env"}, Command::launch)).use_env);
+    EXPECT_EQ(std::get<UsageError>(scan({"--use", "a"}, Command::launch)).text,
+              "ambiguous option: --use could match --use-env, --use_env");
+}
+
+TEST(CommandLine, ends_where_completion_is_asked_for) {
+    EXPECT_EQ(std::get<Completion>(scan({"--print-completion", "bash", "--x"})).shell, Shell::bash);
+    EXPECT_EQ(std::get<Completion>(scan({"-m", "--print_completion=zsh"})).shell, Shell::zsh);
+    EXPECT_EQ(std::get<Completion>(scan({"--print-c=tcsh"})).shell, Shell::tcsh);
+    EXPECT_EQ(outcome({"--print-completion=fish"}),
+              "error: argument --print-completion/--print_completion: invalid choice: 'fish' "
+              "(choose from 'bash', 'zsh', 'tcsh')");
+    EXPECT_EQ(outcome({"a", "--print-completion=bash"}), "| a --print-completion=bash");
+}
+
 TEST(CommandLine, survives_random_bytes) {
     std::mt19937 random(20261120);
     const std::string alphabet = "---=_ mrthnops:1\x01\x7f\x80\xc3\xff";

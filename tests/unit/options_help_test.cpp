@@ -36,11 +36,33 @@ TEST(Help, shows_every_option_with_its_value_and_default) {
 
 TEST(Help, shows_every_group_once_and_with_options) {
     const std::string text = help();
-    for (const char* heading : {"\njob:\n  --", "\nworkers:\n  -", "\nfailures and restarts:\n  --",
-                                "\nrendezvous:\n  --", "\noutput of the workers:\n  --"}) {
+    for (const char* heading :
+         {"\njob:\n  --", "\nworkers:\n  -", "\nfailures and restarts:\n  --",
+          "\nrendezvous:\n  --", "\noutput of the workers:\n  --", "\nother:\n  --"}) {
         const auto at = text.find(heading);
         ASSERT_NE(at, std::string::npos) << heading;
         EXPECT_EQ(text.find(heading, at + 1), std::string::npos) << heading;
+    }
+}
+
+TEST(Help, of_launch_has_one_option_more) {
+    EXPECT_EQ(help().find("--use-env"), std::string::npos);
+    EXPECT_EQ(help(Command::torchrun).find("--use-env"), std::string::npos);
+    EXPECT_TRUE(help(Command::torchrun).starts_with("usage: torchrun [option ...]"));
+    const std::string text = help(Command::launch);
+    EXPECT_TRUE(text.starts_with("usage: torchelastic launch [option ...]"));
+    EXPECT_NE(text.find("\n  --use-env  "), std::string::npos);
+    for (const std::string& line : split(text, '\n')) {
+        EXPECT_LE(line.size(), 80U) << line;
+    }
+}
+
+TEST(Help, says_what_has_no_effect) {
+    const std::string text = help();
+    for (const char* name : {"--start-method ", "--monitor-interval ", "--logs-specs "}) {
+        const auto at = text.find(name);
+        ASSERT_NE(at, std::string::npos);
+        EXPECT_NE(text.substr(at, 200).find("Accepted for torchrun's sake"), std::string::npos);
     }
 }
 
@@ -48,6 +70,9 @@ TEST(UsageErrors, look_like_those_of_argparse) {
     EXPECT_EQ(usage_error("argument --nnodes: expected one argument"),
               "usage: torchelastic run [option ...] training_script [argument ...]\n"
               "torchelastic run: error: argument --nnodes: expected one argument\n");
+    EXPECT_EQ(usage_error("x", Command::torchrun),
+              "usage: torchrun [option ...] training_script [argument ...]\ntorchrun: error: x\n");
+    EXPECT_TRUE(usage_error("x", Command::launch).ends_with("torchelastic launch: error: x\n"));
 }
 
 }  // namespace

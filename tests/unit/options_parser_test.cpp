@@ -164,6 +164,19 @@ TEST(Parser, lets_run_path_win_over_the_other_ways_to_start) {
     EXPECT_FALSE(o.module);
 }
 
+TEST(Parser, passes_the_local_rank_as_torch_distributed_launch_does) {
+    const auto launch = [](const Words& arguments) {
+        return parse(arguments, environment(), Command::launch);
+    };
+    EXPECT_TRUE(std::get<Options>(launch({"a"})).pass_local_rank);
+    EXPECT_FALSE(std::get<Options>(launch({"--use-env", "a"})).pass_local_rank);
+    EXPECT_TRUE(std::get<Options>(launch({"--use-env", "--no-python", "a"})).no_python);
+    EXPECT_EQ(std::get<UsageError>(launch({"--no-python", "a"})).text,
+              "--no-python needs --use-env: only Python scripts are written for the --local-rank "
+              "that it keeps away");
+    EXPECT_FALSE(options({"a"}).pass_local_rank);
+}
+
 TEST(Parser, reads_the_younger_options_of_torchrun) {
     const Options o = options({"--virtual-local-rank", "--numa-binding=exclusive",
                                "--signals-to-handle= SIGUSR2 ,SIGX", "--event-log-handler=file:/e",
