@@ -7,6 +7,7 @@ import os
 import pathlib
 import resource
 import shutil
+import socket
 import subprocess
 
 import alone
@@ -158,6 +159,16 @@ def more_workers_than_allowed(place):
     expect_one_line(outcome, 127, r"start true: make a pipe: too many open files \(the limit is ulimit -n\)")
 
 
+def taken_port(place):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        outcome = place.run("--master-addr=127.0.0.1", f"--master-port={port}", "--no-python",
+                            "true", command=("run",))
+        expect_one_line(outcome, 1, rf"{port}.*in use")
+
+
 def closed_descriptors(place):
     program = harness.program("bin/torchelastic")
     for closed in ("<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"):
@@ -241,5 +252,5 @@ def raw_bytes(place):
 
 
 alone.run_cases(__doc__, (wrong_options, wrong_variables, wrong_scripts, no_devices, log_folders,
-                          more_workers_than_allowed, closed_descriptors, reader_that_goes,
-                          large_environment, raw_bytes))
+                          more_workers_than_allowed, taken_port, closed_descriptors,
+                          reader_that_goes, large_environment, raw_bytes))

@@ -97,6 +97,22 @@ def user_signals_are_passed_on(place):
     expect_end(place, job, 143)
 
 
+def signals_that_were_chosen(place):
+    """Those that ask any program to end do so, chosen or not."""
+    for number, code in ((signal.SIGUSR1, 138), (signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        job = start(place, "--signals-to-handle=SIGTERM,SIGUSR1,BOGUS", leave_at=[number.name])
+        job.signal(signal.SIGUSR2)
+        for rank in (0, 1):
+            job.wait_until(lambda: told(place, rank) == ["SIGUSR2"], 20, f"rank {rank} was told")
+        job.signal(number)
+        outcome = expect_end(place, job, code)
+        for rank in (0, 1):
+            equal(told(place, rank), ["SIGUSR2", number.name], f"what rank {rank} was told",
+                  outcome.output)
+        equal(count("--signals-to-handle: .*BOGUS$", outcome.output), 1, "lines about BOGUS",
+              outcome.output)
+
+
 def signals_of_nohup_are_ignored(place):
     job = start(place, leave_at=["SIGTERM"],
                 preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
@@ -217,8 +233,8 @@ def logs_of_all_attempts(place):
                   f"attempt {attempt} says its own", str(found))
 
 
-alone.run_cases(__doc__, (each_signal_reaches_the_workers, user_signals_are_passed_on,
-                          signals_of_nohup_are_ignored, deaf_workers_have_their_grace,
-                          deaf_sibling_of_a_failure, told_again_and_again, told_while_it_starts,
-                          hidden_processes, hidden_processes_of_an_attempt, killed_without_a_word,
-                          logs_of_all_attempts))
+alone.run_cases(__doc__, (
+    each_signal_reaches_the_workers, user_signals_are_passed_on, signals_that_were_chosen,
+    signals_of_nohup_are_ignored, deaf_workers_have_their_grace, deaf_sibling_of_a_failure,
+    told_again_and_again, told_while_it_starts, hidden_processes, hidden_processes_of_an_attempt,
+    killed_without_a_word, logs_of_all_attempts))
