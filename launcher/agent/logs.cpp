@@ -1,9 +1,13 @@
 // Making and removing log folders.
 #include "agent/logs.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -11,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "base/fd.h"
 #include "base/text.h"
 
 namespace torchelastic::agent {
@@ -66,14 +71,46 @@ std::string scratch_folder() {
     return fmt::format("{}/torchelastic_{}_{:08x}", parent, ::getpid(), std::random_device()());
 }
 
-Result<std::string> Logs::folder(int round, int local_rank) const {
-    if (root_.empty()) return std::string();
-    const std::string path =
-        root_ + "/attempt_" + std::to_string(round) + "/" + std::to_string(local_rank);
-    std::error_code error;
-    fs::create_directories(path, error);
-    if (error) return failure(Error::from_errno("make the log folder " + path, error.value()));
-    return path;
+std::string Logs::folder(int round) const {
+    return root_.empty() ? "" : root_ + "/attempt_" + std::to_string(round);
+}
+
+std::string Logs::folder(int round, int local_rank) const {
+    return root_.empty() ? "" : folder(round) + "/" + std::to_string(local_rank);
+}
+
+/// One call for each: a log folder on NFS answers each in milliseconds, while the loop waits.
+Result<void> Logs::make_folders(int round, int workers) const {
+    if (root_.empty()) return {};
+    for (int rank = -1; rank < workers; ++rank) {
+        const std::string path = rank < 0 ? folder(round) : folder(round, rank);
+        if (::mkdir(path.c_str(), 0777) == 0 || errno == EEXIST) continue;
+        return failure(Error::from_errno("make the log folder " + path));
+    }
+    return {};
+}
+
+Result<void> Logs::room() const {
+    struct statvfs status = {};
+    if (root_.empty() || ::statvfs(root_.c_str(), &status) != 0) return {};
+    const auto blocks = ::geteuid() == 0 ? status.f_bfree : status.f_bavail;
+    if (blocks > 0 || status.f_blocks == 0) return {};
+    return failure(Error::from_errno("write to the log folder " + root_, ENOSPC));
+}
+
+Result<void> Logs::try_writing() const {
+    if (root_.empty()) return {};
+    const auto failed = [this] {
+        return failure(Error::from_errno("write to the log folder " + root_));
+    };
+    std::string path = root_ + "/room_XXXXXX";
+    Fd file(::mkostemp(path.data(), O_CLOEXEC));
+    if (!file) return failed();
+    ::unlink(path.c_str());
+    const std::array<char, 4096> block{};
+    if (::write(file.get(), block.data(), block.size()) < 0) return failed();
+    if (::close(file.release()) != 0) return failed();  // where NFS says it
+    return {};
 }
 
 }  // namespace torchelastic::agent

@@ -1,6 +1,7 @@
 // Where workers' files lie: torchrun's tree.
 //
 //     <log dir>/<run id>_XXXXXX/attempt_<round>/<local rank>/{stdout.log,stderr.log,error.json}
+//                                              /filtered_{stdout,stderr}.log
 //
 // With several nodes the node's name follows the run id: the log dir may be shared by all.
 #pragma once
@@ -22,11 +23,20 @@ public:
 
     bool has_files() const { return !root_.empty(); }
 
-    /// Makes the folder of one worker; empty without files.
-    Result<std::string> folder(int round, int local_rank) const;
+    /// Makes the folders of a round and of its workers; nothing without files.
+    Result<void> make_folders(int round, int workers) const;
 
-    /// The folder of this run; empty without files.
+    /// The folder of this run, of a round, of a worker; empty without files.
     const std::string& root() const { return root_; }
+    std::string folder(int round) const;
+    std::string folder(int round, int local_rank) const;
+
+    /// Fails where the file system has no room, which it says of itself: cheap, and silent about
+    /// quotas.
+    Result<void> room() const;
+
+    /// Writes a little beside the workers' files and takes it away again: fails as their writes do.
+    Result<void> try_writing() const;
 
 private:
     explicit Logs(std::string root) : root_(std::move(root)) {}

@@ -53,7 +53,17 @@ Workers::Workers(net::Loop& loop, report::Log& log, process::Reaper& reaper, Wor
       logs_(std::move(logs)),
       self_(std::move(self)),
       ended_(std::move(ended)),
-      output_(loop) {}
+      output_(loop, 1, 2,
+              {.warn = [this](const std::string& line) { log_.warning(line); },
+               .growing = [this] { tell_if_full(logs_.room()); }}) {
+    const options::Options& options = setup_.options;
+    if (!logs_.has_files() &&
+        (options.duplicate_stdout_filters || options.duplicate_stderr_filters)) {
+        log_.warning(
+            "--duplicate-stdout-filters and --duplicate-stderr-filters find nothing: "
+            "--log-dir=/dev/null keeps no files");
+    }
+}
 
 std::optional<WorkerFailure> Workers::start(const coordinator::Assignment& assignment) {
     assignment_ = assignment;
@@ -73,10 +83,7 @@ std::optional<WorkerFailure> Workers::start(const coordinator::Assignment& assig
         return never;
     }
     group_ = std::move(*group);
-    Result<void> followed;
-    for (int rank = 0; rank < setup_.setting.workers && followed; ++rank)
-        followed = follow(rank);
-    if (!followed) log_.error(followed.error().text());
+    show_output();
     return std::nullopt;
 }
 
@@ -84,6 +91,8 @@ Result<std::vector<process::Worker>> Workers::prepare() const {
     if (auto found = find_script(setup_.options, setup_.environment); !found) {
         return failure(std::move(found).error());
     }
+    auto made = logs_.make_folders(assignment_.round, setup_.setting.workers);
+    if (!made) return failure(std::move(made).error());
     std::vector<process::Worker> workers;
     for (int rank = 0; rank < setup_.setting.workers; ++rank) {
         auto worker = prepare(rank);
@@ -94,21 +103,44 @@ Result<std::vector<process::Worker>> Workers::prepare() const {
 }
 
 Result<process::Worker> Workers::prepare(int local_rank) const {
-    const auto made = logs_.folder(assignment_.round, local_rank);
-    if (!made) return failure(made.error());
+    const std::string in = folder(local_rank);
     const process::Routes to = routes(local_rank);
     process::Worker worker;
     worker.local_rank = local_rank;
     worker.command.argv = worker_command(setup_.options, setup_.environment, local_rank);
     worker.command.environment =
         worker_environment(setup_.environment, setup_.setting, assignment_, local_rank,
-                           made->empty() ? "" : *made + "/error.json");
+                           in.empty() ? "" : in + "/error.json");
     worker.command.open_files = setup_.open_files;
     // Several nodes have one stdin between them, which Slurm copies to each: nobody's to read.
     if (!setup_.alone) worker.stdio.in = process::Stdio::In::null;
-    worker.stdio.out = stream(to.out, *made + "/stdout.log");
-    worker.stdio.err = stream(to.err, *made + "/stderr.log");
+    worker.stdio.out = stream(to.out, in + "/stdout.log");
+    worker.stdio.err = stream(to.err, in + "/stderr.log");
     return worker;
+}
+
+/// They run already: what cannot be shown is said, and no reason to stop them.
+void Workers::show_output() {
+    Result<void> shown = duplicate();
+    if (!shown) log_.error(shown.error().text());
+    for (int rank = 0; rank < setup_.setting.workers; ++rank) {
+        shown = follow(rank);
+        if (!shown) return log_.error(shown.error().text());
+    }
+}
+
+Result<void> Workers::duplicate() {
+    using Shown = process::Output::Shown;
+    if (!logs_.has_files()) return {};
+    const std::string in = logs_.folder(assignment_.round);
+    if (const auto& needles = setup_.options.duplicate_stdout_filters) {
+        auto made = output_.duplicate(Shown::out, in + "/filtered_stdout.log", *needles);
+        if (!made) return made;
+    }
+    if (const auto& needles = setup_.options.duplicate_stderr_filters) {
+        return output_.duplicate(Shown::err, in + "/filtered_stderr.log", *needles);
+    }
+    return {};
 }
 
 Result<void> Workers::follow(int local_rank) {
@@ -135,8 +167,7 @@ process::Routes Workers::routes(int local_rank) const {
 }
 
 std::string Workers::folder(int local_rank) const {
-    const auto path = logs_.folder(assignment_.round, local_rank);
-    return path ? *path : std::string();
+    return logs_.folder(assignment_.round, local_rank);
 }
 
 void Workers::take_exit(const process::WorkerExit& exit) {
@@ -148,7 +179,10 @@ void Workers::take_exit(const process::WorkerExit& exit) {
     failure.exit_code = exit.status.signal() == 0 ? exit.status.code() : 0;
     failure.dumped_core = exit.status.dumped_core();
     failure.time_us = microseconds(exit.at);
-    if (!stopping_) examine(failure);
+    if (!stopping_) {
+        tell_if_full(logs_.try_writing());
+        examine(failure);
+    }
     ended_(exit.local_rank, std::move(failure));
 }
 
@@ -171,6 +205,13 @@ void Workers::examine(WorkerFailure& failure) const {
     }
 }
 
+/// A worker that finds no room can say so nowhere: its stderr may be in the same place.
+void Workers::tell_if_full(const Result<void>& room) {
+    if (room || told_full_) return;
+    told_full_ = true;
+    log_.warning(room.error().text() + ": what workers write there is lost, or makes them fail");
+}
+
 void Workers::stop(int signal, std::function<void()> stopped) {
     stopping_ = true;
     if (!group_) return loop_.post(std::move(stopped));
@@ -187,6 +228,7 @@ void Workers::finish(const std::vector<process::Process>& stragglers,
         log_.error("cannot be killed, even by SIGKILL: " + process::words(each));
     }
     group_.reset();
+    if (setup_.keeps_logs) tell_if_full(logs_.room());
     output_.finish(kDrain, [this, stopped = std::move(stopped)](bool complete) {
         if (!complete) log_.warning("the console takes no output: the rest is in " + logs_.root());
         stopped();

@@ -56,11 +56,14 @@ public:
 private:
     Result<std::vector<process::Worker>> prepare() const;
     Result<process::Worker> prepare(int local_rank) const;
+    void show_output();
+    Result<void> duplicate();
     Result<void> follow(int local_rank);
     process::Routes routes(int local_rank) const;
     std::string folder(int local_rank) const;
     void take_exit(const process::WorkerExit& exit);
     void examine(coordinator::WorkerFailure& failure) const;
+    void tell_if_full(const Result<void>& room);
     void finish(const std::vector<process::Process>& stragglers, std::function<void()> stopped);
 
     net::Loop& loop_;
@@ -75,6 +78,7 @@ private:
     std::optional<process::Group> group_;
     process::OomWatch oom_;
     bool stopping_ = false;
+    bool told_full_ = false;
 };
 
 }  // namespace torchelastic::agent

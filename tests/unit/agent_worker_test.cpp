@@ -1,22 +1,15 @@
-// What a worker is given: how many there are, its command, its environment, its files.
-#include <stdlib.h>
-
+// What a worker is given: how many there are, its command, its environment.
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 
 #include <gtest/gtest.h>
 
 #include "agent/command.h"
 #include "agent/environment.h"
 #include "agent/interfaces.h"
-#include "agent/logs.h"
 #include "agent/worker_count.h"
 
 namespace torchelastic::agent {
 namespace {
-
-namespace fs = std::filesystem;
 
 Environment as_map(const std::vector<std::string>& flat) {
     std::vector<const char*> pointers;
@@ -213,45 +206,6 @@ TEST(WorkerCount, follows_what_was_asked_and_what_is_there) {
 
 TEST(WorkerCount, sees_the_cpus_of_this_process) {
     EXPECT_GE(look_at_node(std::nullopt).cpus, 1U);
-}
-
-class LogFolders : public testing::Test {
-protected:
-    void SetUp() override {
-        std::string pattern = testing::TempDir() + "logs_test_XXXXXX";
-        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-        base_ = pattern;
-    }
-    void TearDown() override { fs::remove_all(base_); }
-    std::string base_;
-};
-
-TEST_F(LogFolders, have_torchruns_layout) {
-    auto logs = Logs::open(base_ + "/deep/er", "run/1");
-    ASSERT_TRUE(logs) << logs.error().text();
-    const auto folder = logs->folder(2, 1);
-    ASSERT_TRUE(folder);
-    EXPECT_TRUE(folder->starts_with(base_ + "/deep/er/run_1_")) << *folder;
-    EXPECT_TRUE(folder->ends_with("/attempt_2/1"));
-    EXPECT_TRUE(fs::is_directory(*folder));
-}
-
-TEST_F(LogFolders, are_none_with_dev_null) {
-    auto logs = Logs::open("/dev/null", "run");
-    ASSERT_TRUE(logs);
-    EXPECT_FALSE(logs->has_files());
-    EXPECT_EQ(*logs->folder(0, 0), "");
-}
-
-TEST_F(LogFolders, cannot_be_where_a_file_is) {
-    std::ofstream(base_ + "/file") << "x";
-    const auto logs = Logs::open(base_ + "/file", "run");
-    ASSERT_FALSE(logs);
-    EXPECT_EQ(logs.error().text(), "make the log folder " + base_ + "/file: not a directory");
-}
-
-TEST(ScratchFolder, is_another_one_each_time) {
-    EXPECT_NE(scratch_folder(), scratch_folder());
 }
 
 }  // namespace
