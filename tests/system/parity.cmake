@@ -2,3 +2,4 @@
 torchelastic_system_test(bad_input TIMEOUT 320)
 torchelastic_system_test(processes HEAVY TIMEOUT 320)
 torchelastic_system_test(parity HEAVY TIMEOUT 320)
+torchelastic_system_test(parity_table TIMEOUT 60)

@@ -3,6 +3,7 @@
 real Python scripts and the torch of this machine."""
 
 import functools
+import json
 import os
 import re
 import socket
@@ -362,6 +363,42 @@ def many_lines_of_many_workers(place):
         check(said == expected, f"{prefix} said all in order", "\n".join(said))
 
 
+def the_launcher_before_torchrun(place):
+    """torch.distributed.launch, whose scripts want their local rank as an argument."""
+    for options, said in (([], "--local-rank={} a"), (["--use-env"], "a"), (["--use_env"], "a")):
+        outcome = run(place, "--nproc-per-node=4", *options, "checked.py", "a",
+                      command=("launch",))
+        expect_ranks(place, 4, outcome)
+        for rank in range(4):
+            equal((place.folder / f"ran.{rank}").read_text(), said.format(rank), "arguments")
+    outcome = run(place, "--no-python", "./checked.sh", command=("launch",), code=2)
+    equal(count("error: --no-python needs --use-env", outcome.output), 1, "lines", outcome.output)
+
+
+def cause_for_whoever_started_us(place):
+    """As a launcher within a launcher hands on what its worker recorded."""
+    above = place.folder / "above.json"
+    run(place, "--nproc-per-node=2", "recorded.py", code=1,
+        environment={"TORCHELASTIC_ERROR_FILE": above})
+    message = json.loads(above.read_text())["message"]
+    equal((message["message"], message["errorCode"]), ("ValueError: no data", 1), "what is told")
+    check("in main" in message["extraInfo"]["py_callstack"], "the traceback", message)
+
+
+def duplicate_filters(place):
+    outcome = run(place, "--nproc-per-node=2", "--tee=3", "--log-dir=logs", "--no-python",
+                  "--duplicate-stdout-filters=hello0", "--duplicate-stderr-filters=world1,cruel",
+                  "sh", "-c", "echo hello$RANK; echo world$RANK >&2; echo cruel >&2")
+    copied = {path.name: sorted(path.read_text().splitlines())
+              for path in (place.folder / "logs").rglob("filtered_*.log")}
+    equal(copied, {"filtered_stdout.log": ["[default0]:hello0"],
+                   "filtered_stderr.log": ["[default0]:cruel", "[default1]:cruel",
+                                           "[default1]:world1"]}, "lines that were sought",
+          outcome.output)
+    equal(count("^.default[01].:(hello|world|cruel)", outcome.output), 6, "the console has all",
+          outcome.output)
+
+
 alone.run_cases(__doc__, (
     python_script, local_rank_as_argument, options_of_the_old_launcher, program_without_python,
     one_worker_by_default, options_in_the_environment, number_of_workers, number_of_gpus,
@@ -370,4 +407,5 @@ alone.run_cases(__doc__, (
     all_reduce_by_environment, all_reduce_after_restarts, remote_calls, captured_logs,
     signals_are_told_to_workers, nccl_errors_end_collectives, recorded_exception,
     exit_code_of_the_worker, restarts_run_out, store_goes_with_the_job, address_of_the_store,
-    run_id_that_was_chosen, many_lines_of_many_workers))
+    run_id_that_was_chosen, many_lines_of_many_workers, the_launcher_before_torchrun,
+    cause_for_whoever_started_us, duplicate_filters))
