@@ -136,6 +136,10 @@ check "torchrun is there, and ends with the worker's code" ends 7
 inside env PMIX_NAMESPACE=nowhere PMIX_RANK=0 \
     torchelastic run --rdzv-backend=pmix --nproc-per-node=1 --no-python true
 check "its PMIx module loads" complains 'PMIx_Init: '
+check "the manual page" has /usr/share/man/man1/torchelastic.1.gz
+inside bash -c '. /usr/share/bash-completion/completions/torchelastic && complete -p torchelastic'
+check "completion for bash" ends 0
+check "completion for zsh" has /usr/share/zsh/vendor-completions/_torchelastic
 check "copyright" has /usr/share/doc/torchelastic/copyright
 check "the example" has /usr/share/doc/torchelastic/examples/train.py
 apt purge --auto-remove torchelastic

@@ -58,7 +58,10 @@ def names_no_other_place(tree):
 
 
 def expect_reading(tree):
-    for path in ("share/doc/torchelastic/LICENSE", "share/doc/torchelastic/README.md",
+    for path in ("share/man/man1/torchelastic.1",
+                 "share/bash-completion/completions/torchelastic",
+                 "share/zsh/site-functions/_torchelastic",
+                 "share/doc/torchelastic/LICENSE", "share/doc/torchelastic/README.md",
                  "share/doc/torchelastic/docs/design.md",
                  "share/doc/torchelastic/examples/train.py"):
         check((tree / path).stat().st_size > 0, f"{path} is installed")

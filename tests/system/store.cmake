@@ -35,3 +35,5 @@ else()
     message(WARNING "no libtorch (libtorch-dev): the workers' store will not be held against the "
                     "C++ client")
 endif()
+
+torchelastic_system_test(worker_store HEAVY TIMEOUT 320)
