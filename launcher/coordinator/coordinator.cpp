@@ -105,6 +105,7 @@ void Coordinator::on_ready(Agent& agent, const Event& event, Instant) {
 void Coordinator::on_started(Agent&, const Event& event, Instant now) {
     if (std::get<Started>(event.what).round != round_) return;
     started_ += 1;
+    if (started_ == 1) early_ends_.begin(now);
     if (started_ != group_size_) return;
     const std::string workers = count(static_cast<std::size_t>(world_size_), "worker");
     if (round_ == 0) return note(Note::Level::info, fmt::format("round 0: {} run", workers));
@@ -122,11 +123,13 @@ void Coordinator::on_failed(Agent& agent, const Event& event, Instant now) {
     if (failed.failure.never_started) {
         return finish({Outcome::worker_failed, code, what + ": not tried again"}, now);
     }
+    early_ends_.add(failed.failure, now);
     if (restarts_ == plan_.max_restarts) {
-        const std::string left =
+        std::string left =
             plan_.max_restarts == 0
                 ? "no restarts were asked for (--max-restarts)"
                 : fmt::format("no restart is left (--max-restarts={})", plan_.max_restarts);
+        if (const auto early = early_ends_.words(); !early.empty()) left += "; " + early;
         return finish({Outcome::worker_failed, code, what + "; " + left}, now);
     }
     restarts_ += 1;

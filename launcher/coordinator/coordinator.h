@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "coordinator/early_ends.h"
 #include "coordinator/formation.h"
 #include "coordinator/messages.h"
 
@@ -136,6 +137,7 @@ private:
     std::map<AgentId, Agent> agents_;
     std::vector<WorkerFailure> causes_;   // of the current round, as heard
     std::vector<WorkerFailure> victims_;  // of the stop that followed
+    EarlyEnds early_ends_;
     Verdict verdict_;
     Instant join_deadline_{};
     bool await_all_ = false;  // in the end: those who have not come yet are to be told, too

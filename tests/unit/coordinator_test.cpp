@@ -102,6 +102,37 @@ TEST(Coordinator, does_not_retry_what_could_not_be_started) {
     EXPECT_EQ(told.at("n1").verdict.exit_code, 127);
 }
 
+TEST(Coordinator, tells_in_the_end_that_every_attempt_failed_at_once) {
+    const struct {
+        const char* what;
+        std::vector<std::pair<int, int>> codes_and_seconds;
+        bool told;
+    } kCases[] = {
+        {"alike and at once", {{1, 2}, {1, 1}, {1, 3}}, true},
+        {"one ran for long", {{1, 2}, {1, 600}, {1, 2}}, false},
+        {"with different codes", {{1, 2}, {2, 2}, {1, 2}}, false},
+        {"a single attempt", {{1, 2}}, false},
+    };
+    for (const auto& each : kCases) {
+        Job job = four_nodes(static_cast<int>(each.codes_and_seconds.size()) - 1);
+        job.everyone(&Job::hello);
+        for (const auto& [code, seconds] : each.codes_and_seconds) {
+            job.everyone(&Job::ready);
+            for (const int node : {1, 2, 3, 4})
+                job.event(node, Started{job.coordinator.round()});
+            job.now += std::chrono::seconds(seconds);
+            job.fail(2, code);
+        }
+        const std::string reason = job.told<Finish>().at("n1").verdict.reason;
+        EXPECT_EQ(reason.ends_with("; no restart is left (--max-restarts=2); all 3 attempts failed "
+                                   "alike within 3.0 s of their start, which a restart seldom "
+                                   "mends"),
+                  each.told)
+            << each.what << ": " << reason;
+        EXPECT_EQ(reason.find("attempts") != reason.npos, each.told) << each.what;
+    }
+}
+
 TEST(Coordinator, does_not_wait_for_ever_for_the_last_word) {
     Job job = four_nodes();
     job.run();
