@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "agent/environment.h"
+#include "agent/error_file.h"
 #include "agent/start.h"
 #include "options/completion.h"
 #include "options/help.h"
@@ -40,12 +42,22 @@ void hold_standard_descriptors() {
     }
 }
 
+/// Whoever reads our error file is told, too.
+int refuse(const Environment& environment, const std::string& reason, const std::string& shown) {
+    print(stderr, shown);
+    const auto now = std::chrono::system_clock::now();
+    const auto left = torchelastic::agent::leave_error_file(
+        environment, torchelastic::agent::error_document(reason, kUsage, now));
+    if (!left) print(stderr, "torchelastic: error: " + left.error().text() + "\n");
+    return kUsage;
+}
+
 int run_step(const std::string& script, const std::vector<std::string>& arguments,
              const Environment& environment, const options::Environment& lookup) {
     const auto parsed = options::parse_step(script, arguments, lookup);
     if (!parsed) {
-        print(stderr, "torchelastic: error: " + parsed.error().text() + "\n");
-        return kUsage;
+        const std::string& reason = parsed.error().text();
+        return refuse(environment, reason, "torchelastic: error: " + reason + "\n");
     }
     return torchelastic::agent::run_agent(*parsed, environment);
 }
@@ -54,8 +66,7 @@ int run_command_line(options::Command command, const std::vector<std::string>& a
                      const Environment& environment, const options::Environment& lookup) {
     const options::Parsed parsed = options::parse(arguments, lookup, command);
     if (const auto* error = std::get_if<options::UsageError>(&parsed)) {
-        print(stderr, options::usage_error(error->text, command));
-        return kUsage;
+        return refuse(environment, error->text, options::usage_error(error->text, command));
     }
     if (std::holds_alternative<options::Help>(parsed)) {
         print(stdout, options::help(command));

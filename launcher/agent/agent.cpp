@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include <ctime>
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -217,7 +217,8 @@ void Agent::leave_error_file(const Verdict& verdict) {
         document = error_document(*own_cause_);
     } else if (hub_ || verdict.outcome == Outcome::refused ||
                verdict.outcome == Outcome::coordinator_lost) {
-        document = error_document(verdict, std::time(nullptr));
+        document =
+            error_document(verdict.reason, verdict.exit_code, std::chrono::system_clock::now());
     } else {
         return;
     }

@@ -121,8 +121,8 @@ std::string error_document(const coordinator::WorkerFailure& cause) {
                     cause.signal != 0 ? -cause.signal : shell_code(cause));
 }
 
-std::string error_document(const coordinator::Verdict& verdict, std::int64_t now_s) {
-    return document(verdict.reason, "", now_s, verdict.exit_code);
+std::string error_document(const std::string& reason, int exit_code, WallTime now) {
+    return document(reason, "", std::chrono::system_clock::to_time_t(now), exit_code);
 }
 
 Result<void> leave_error_file(const Environment& environment, std::string_view document) {

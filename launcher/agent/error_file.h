@@ -10,6 +10,7 @@
 
 #include "agent/environment.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "coordinator/messages.h"
 
 namespace torchelastic::agent {
@@ -33,8 +34,8 @@ std::optional<RecordedError> read_error_file(const std::string& path);
 /// exit code, or minus its signal, as in torchrun.
 std::string error_document(const coordinator::WorkerFailure& cause);
 
-/// The same of a job that failed for another reason.
-std::string error_document(const coordinator::Verdict& verdict, std::int64_t now_s);
+/// The same of a job that failed for another reason, now.
+std::string error_document(const std::string& reason, int exit_code, WallTime now);
 
 /// Does nothing unless $TORCHELASTIC_ERROR_FILE names a file for us.
 Result<void> leave_error_file(const Environment& environment, std::string_view document);

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "agent/agent.h"
+#include "agent/error_file.h"
 #include "agent/interfaces.h"
 #include "agent/place.h"
 #include "agent/stderr.h"
@@ -135,8 +136,7 @@ public:
 
     int operator()() {
         if (auto begun = begin(); !begun) {
-            log_.error(begun.error().text());
-            end(1);
+            fail(begun.error());
         }
         if (!ended_) loop_.run();
         agent_.reset();
@@ -179,8 +179,7 @@ private:
         }
         rendezvous_->meet([this](Result<rdzv::Meeting> meeting) {
             if (meeting) return take_part(std::move(*meeting));
-            log_.error(meeting.error().text());
-            end(1);
+            fail(meeting.error());
         });
         if (!agent_ && !ended_) remind();
         return {};
@@ -264,6 +263,17 @@ private:
         }
         if (agent_) return agent_->told_to_end(signal);
         end(128 + signal);
+    }
+
+    /// Ends before there is an agent that could say why.
+    void fail(const Error& error) {
+        log_.error(error.text());
+        const auto now = std::chrono::system_clock::now();
+        if (auto left = leave_error_file(environment_, error_document(error.text(), 1, now));
+            !left) {
+            log_.error(left.error().text());
+        }
+        end(1);
     }
 
     void end(int code) {

@@ -127,8 +127,7 @@ TEST(ErrorDocument, is_made_up_where_the_worker_recorded_nothing) {
               "node n2 could not start its workers: start x: no such file or directory");
     EXPECT_NE(error_document(never).find("\"errorCode\":127"), std::string::npos);
 
-    const coordinator::Verdict lost{coordinator::Outcome::agent_lost, 1, "lost node n3"};
-    EXPECT_EQ(error_document(lost, 7),
+    EXPECT_EQ(error_document("lost node n3", 1, WallTime(std::chrono::seconds(7))),
               R"({"message":{"errorCode":1,"extraInfo":{"py_callstack":"","timestamp":"7"},)"
               R"("message":"lost node n3"}})");
 }
