@@ -60,6 +60,18 @@ std::string why(const WorkerFailure& failure) {
     return "To enable traceback see: https://pytorch.org/docs/stable/elastic/errors.html";
 }
 
+std::string_view last_line(std::string_view text) {
+    text = trim(text);
+    return trim(text.substr(text.rfind('\n') + 1));  // npos + 1 is 0
+}
+
+/// Without the traceback that was recorded, too: Python ends with printing it.
+std::string_view stderr_before_traceback(const WorkerFailure& failure) {
+    const std::string_view text = failure.stderr_end;
+    if (failure.traceback.empty() || last_line(text) != last_line(failure.traceback)) return text;
+    return text.substr(0, text.rfind("Traceback (most recent call last):"));
+}
+
 /// What torchrun's report does not have, each where it is known.
 std::string more(const WorkerFailure& failure) {
     std::string text;
@@ -67,9 +79,12 @@ std::string more(const WorkerFailure& failure) {
         text += fmt::format("  memory    : the kernel killed a process of this node's job: {}\n",
                             failure.out_of_memory);
     }
-    if (!failure.stderr_end.empty()) {
-        text += fmt::format("  stderr    : the end of {}:\n    {}\n",
-                            printable(failure.stderr_file), indented(failure.stderr_end, "    "));
+    const std::string_view said = stderr_before_traceback(failure);
+    if (!trim(said).empty()) {
+        text +=
+            fmt::format("  stderr    : the end of {}{}:\n    {}\n", printable(failure.stderr_file),
+                        said.size() < failure.stderr_end.size() ? ", before the traceback" : "",
+                        indented(said.substr(0, said.find_last_not_of('\n') + 1), "    "));
     }
     return text;
 }

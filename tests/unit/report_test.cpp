@@ -98,6 +98,27 @@ TEST_F(Report, tells_what_the_node_knows_beyond_torchruns_fields) {
         << text;
 }
 
+TEST_F(Report, shows_a_traceback_once) {
+    WorkerFailure cause = failure("n2", 3, 1);
+    cause.traceback = "Traceback (most recent call last):\n  File \"x\"\nValueError: boom\n";
+    cause.stderr_file = "/l/stderr.log";
+    cause.stderr_end =
+        "reading\nTraceback (most recent call last):\n  main()\n  File \"x\"\nValueError: boom";
+    std::string text = failure_report("train.py", {cause});
+    EXPECT_NE(text.find("  ValueError: boom\n"
+                        "  stderr    : the end of /l/stderr.log, before the traceback:\n"
+                        "    reading\n---"),
+              std::string::npos)
+        << text;
+    cause.stderr_end = cause.stderr_end.substr(8);
+    text = failure_report("train.py", {cause});
+    EXPECT_EQ(text.find("stderr"), std::string::npos) << text;
+    cause.stderr_end = "ValueError: boom";
+    text = failure_report("train.py", {cause});
+    EXPECT_NE(text.find("the end of /l/stderr.log:\n    ValueError: boom\n"), std::string::npos)
+        << text;
+}
+
 TEST(Describe, says_in_one_line_who_failed_and_how) {
     WorkerFailure cause = failure("n2", 3, 1);
     cause.exit_code = 37;
