@@ -28,24 +28,10 @@ struct Match {
     bool equals = false;               ///< attached by '='
 };
 
-/// "-1", "-1_000.5", "-.5": a value, because no option of ours looks like a number.
+/// "-1", "-.5", "-1e3", "-1x": a value, because no option of ours looks like a number.
 bool is_negative_number(std::string_view text) {
-    const auto digits = [&] {
-        const std::size_t before = text.size();
-        while (!text.empty() && text[0] >= '0' && text[0] <= '9') {
-            text.remove_prefix(1);
-            if (text.size() > 1 && text[0] == '_' && text[1] >= '0' && text[1] <= '9') {
-                text.remove_prefix(1);
-            }
-        }
-        return text.size() < before;
-    };
-    text.remove_prefix(1);
-    const bool whole = digits();
-    if (text.empty()) return whole;
-    if (text[0] != '.') return false;
-    text.remove_prefix(1);
-    return digits() && text.empty();
+    text.remove_prefix(text.starts_with("-.") ? 2 : 1);
+    return !text.empty() && text[0] >= '0' && text[0] <= '9';
 }
 
 /// One argument before the script. Not an option: it is a value or the script. An option without
@@ -93,10 +79,10 @@ private:
             spellings_.push_back({std::move(text), &option});
     }
 
-    /// The options whose name begins so, or whose letter this is.
+    /// The options whose name begins so, or whose letter this is. "-=x" begins all, as "--=x".
     std::vector<Match> prefix_matches(const std::string& argument) const {
         std::vector<Match> matches;
-        if (argument[1] != '-') {
+        if (argument[1] != '-' && argument[1] != '=') {
             if (const Spelling* spelling = find(argument.substr(0, 2))) {
                 matches.push_back({spelling, argument.substr(2)});
             }
@@ -159,30 +145,40 @@ private:
         return take(matches.front());
     }
 
+    /// As in argparse, a cluster of letters is first understood to its end: "-ht" is no call for
+    /// help.
     bool take(Match match) {
+        std::vector<const Option*> flags;
         while (match.spelling->option->kind == Kind::flag) {
             const Option& option = *match.spelling->option;
-            if (!match.value) return set(option, "");
+            flags.push_back(&option);
+            if (!match.value) return set_all(flags);
             const std::string attached = *match.value;
             const bool letter = match.spelling->text[1] != '-';
             if (!letter || match.equals || attached.empty() || attached[0] == '-') {
                 return error(fmt::format("argument {}: ignored explicit argument {}",
                                          spellings(option), in_quotes(attached)));
             }
-            if (!set(option, "")) return false;
             match = after_letter(attached);
             if (match.spelling == nullptr) {
                 line_.unrecognized.push_back("-" + attached);
-                return true;
+                return set_all(flags);
             }
         }
         const Option& option = *match.spelling->option;
-        if (match.value) return set(option, *match.value);
-        if (next_ == arguments_.size() || arguments_[next_] == "--" ||
-            vocabulary_.read(arguments_[next_]).option) {
-            return error(fmt::format("argument {}: expected one argument", spellings(option)));
+        if (!match.value) {
+            if (next_ == arguments_.size() || arguments_[next_] == "--" ||
+                vocabulary_.read(arguments_[next_]).option) {
+                return error(fmt::format("argument {}: expected one argument", spellings(option)));
+            }
+            match.value = arguments_[next_++];
         }
-        return set(option, arguments_[next_++]);
+        return set_all(flags) && set(option, *match.value);
+    }
+
+    bool set_all(const std::vector<const Option*>& flags) {
+        return std::all_of(flags.begin(), flags.end(),
+                           [&](const Option* flag) { return set(*flag, ""); });
     }
 
     /// "r3" behind the 'm' of "-mr3".

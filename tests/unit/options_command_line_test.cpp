@@ -75,6 +75,7 @@ TEST(CommandLine, reads_letters) {
         {"a map with blanks", {"-r 3", "a"}, "redirects= 3 | a"},
         {"no such letter in a cluster", {"-mx", "a"}, "module= ?-x | a"},
         {"help in a cluster", {"-mh"}, "help"},
+        {"help before a mistake", {"-ht"}, "error: argument -t/--tee: expected one argument"},
         {"long names take two dashes", {"-role", "x"}, "redirects=ole | x"},
     });
 }
@@ -127,7 +128,7 @@ TEST(CommandLine, says_what_an_ambiguous_prefix_could_match) {
          "--monitor-interval, --monitor_interval, --master-addr, --master_addr, --master-port, "
          "--master_port"},
     });
-    for (const char* prefix : {"--max", "--rdzv", "--log", "--no", "--n", "--m", "--=x"}) {
+    for (const char* prefix : {"--max", "--rdzv", "--log", "--no", "--n", "--m", "--=x", "-=x"}) {
         EXPECT_TRUE(outcome({prefix, "a"}).starts_with("error: ambiguous option: ")) << prefix;
     }
 }
@@ -148,11 +149,10 @@ TEST(CommandLine, knows_values_from_options) {
         {"something unknown instead",
          {"-r", "-x"},
          "error: argument -r/--redirects: expected one argument"},
-        {"an exponent is no negative number",
-         {"--nnodes", "-1e3", "a"},
-         "error: argument --nnodes: expected one argument"},
-        {"a broken number",
-         {"--nnodes", "-1_", "a"},
+        {"an exponent", {"--monitor-interval", "-1e3", "a"}, "monitor-interval=-1e3 | a"},
+        {"a digit is enough", {"--role", "-1x", "a"}, "role=-1x | a"},
+        {"a letter first",
+         {"--nnodes", "-x1", "a"},
          "error: argument --nnodes: expected one argument"},
         {"a double dash instead",
          {"--max-restarts", "--", "3"},
