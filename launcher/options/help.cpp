@@ -29,7 +29,8 @@ constexpr std::string_view kClosing =
     "An option may be written with - or _ inside its name, and shortened as long as it stays "
     "unambiguous. Where it is not given, the environment variable PET_ and its name counts before "
     "the default: PET_NPROC_PER_NODE=gpu, PET_STANDALONE=1. What follows training_script is passed "
-    "to it as it is.";
+    "to it as it is. Scripts that were written for torch.distributed.launch are started by "
+    "torchelastic launch.";
 
 /// Appends `text` from column `at` on, where the last line of `out` already stands; further lines
 /// are indented by `indent`.

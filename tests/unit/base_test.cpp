@@ -49,6 +49,22 @@ TEST(SignalName, is_the_one_people_know) {
     EXPECT_EQ(signal_name(1000), "signal 1000");
 }
 
+TEST(SignalNumber, is_of_a_name_that_python_has_too) {
+    for (int number = 1; number <= SIGRTMAX; ++number) {
+        const std::string name = signal_name(number);
+        if (name.starts_with("SIG")) {
+            EXPECT_EQ(signal_number(name), number) << name;
+        } else {
+            EXPECT_EQ(signal_number(name), std::nullopt) << name;
+        }
+    }
+    EXPECT_EQ(signal_number("SIGIO"), SIGPOLL);
+    EXPECT_EQ(signal_number("SIGCLD"), SIGCHLD);
+    for (const char* name : {"", "SIG", "TERM", "sigterm", "15", "SIGTERM ", "signal 33"}) {
+        EXPECT_EQ(signal_number(name), std::nullopt) << name;
+    }
+}
+
 TEST(SignalMeaning, is_told_where_the_name_does_not) {
     EXPECT_EQ(signal_meaning(SIGSEGV), "invalid memory reference");
     EXPECT_EQ(signal_meaning(SIGKILL), "");
