@@ -2,6 +2,7 @@
 #include "process/exec_child.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ constexpr const char* kStepNames[] = {
     "open stderr file",
     "close inherited descriptors",
     "limit its open files",
+    "bind it to CPUs",
     "exec",
 };
 static_assert(std::size(kStepNames) == kSteps);
@@ -86,6 +88,11 @@ void limit_files(const ExecPlan& plan) {
     if (::setrlimit(RLIMIT_NOFILE, plan.open_files) != 0) fail(plan, Step::limits);
 }
 
+void bind_to_cpus(const ExecPlan& plan) {
+    if (plan.cpus == nullptr) return;
+    if (::sched_setaffinity(0, plan.cpus_size, plan.cpus) != 0) fail(plan, Step::cpus);
+}
+
 [[noreturn]] void exec_first(const ExecPlan& plan) {
     int denied = -1;
     for (int i = 0; plan.candidates[i] != nullptr; ++i) {
@@ -117,6 +124,7 @@ const char* name_of(Step step) {
     open_as(plan, Step::err, plan.err, kOutput, 2);
     close_inherited(plan);
     limit_files(plan);
+    bind_to_cpus(plan);
     reset_signals(plan);
     exec_first(plan);
 }

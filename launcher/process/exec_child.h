@@ -2,6 +2,7 @@
 // nothing but async-signal-safe functions, since other threads' locks were copied as they stood.
 #pragma once
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -9,8 +10,8 @@
 
 namespace torchelastic::process {
 
-enum class Step { session, bond, signals, in, out, err, descriptors, limits, exec };
-inline constexpr std::size_t kSteps = 9;
+enum class Step { session, bond, signals, in, out, err, descriptors, limits, cpus, exec };
+inline constexpr std::size_t kSteps = 10;
 
 /// As in "start train.py: <step> <object>: <errno>".
 const char* name_of(Step step);
@@ -27,6 +28,8 @@ struct ExecPlan {
     char** shell_argv = nullptr;  ///< {"/bin/sh", <candidate>, argv[1]...}: a script without "#!"
     char* const* environment = nullptr;
     const rlimit* open_files = nullptr;  ///< RLIMIT_NOFILE, or nullptr: inherited
+    const cpu_set_t* cpus = nullptr;     ///< sched_setaffinity, or nullptr: inherited
+    std::size_t cpus_size = 0;           ///< in bytes
     bool use_close_range = true;         ///< false: as on kernels before 5.11
 };
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,6 +54,18 @@ const char* file_of(const Stream& stream) {
     return stream.to == Stream::To::null ? "/dev/null" : stream.path.c_str();
 }
 
+/// As sched_setaffinity(2) wants it; it stands for bits in longs.
+std::vector<unsigned long> mask_of(const Cpus& cpus) {
+    std::vector<unsigned long> mask;
+    if (cpus.empty()) return mask;
+    mask.resize(CPU_ALLOC_SIZE(cpus.back() + 1) / sizeof(unsigned long));
+    for (const int cpu : cpus) {
+        CPU_SET_S(static_cast<std::size_t>(cpu), mask.size() * sizeof(unsigned long),
+                  reinterpret_cast<cpu_set_t*>(mask.data()));
+    }
+    return mask;
+}
+
 /// Keeps handlers of ours from running in the child, which still has them.
 class AllSignalsBlocked {
 public:
@@ -100,6 +113,7 @@ Error explain(const Failure& report, const Command& command, const Stdio& stdio,
     std::string attempt = name_of(report.step);
     if (report.step == Step::out) attempt += " " + stdio.out.path;
     if (report.step == Step::err) attempt += " " + stdio.err.path;
+    if (report.step == Step::cpus) attempt += " " + cpu_list(command.cpus);
     if (report.step != Step::exec) return Error::from_errno(attempt, report.error);
     if (report.error == ENOENT && candidates.size() > 1) {
         return Error("no such program in PATH (" + printable(path_of(command.environment), 512) +
@@ -152,6 +166,8 @@ Result<Starting> fork_for(const Command& command, const Stdio& stdio) {
     std::vector<char*> shell_argv = argv;
     shell_argv.insert(shell_argv.begin(), shell.data());
 
+    const std::vector<unsigned long> cpus = mask_of(command.cpus);
+
     auto pipe = report_pipe();
     if (!pipe) return failure(std::move(pipe).error().because(attempt(command)));
     ExecPlan plan;
@@ -165,6 +181,8 @@ Result<Starting> fork_for(const Command& command, const Stdio& stdio) {
     plan.shell_argv = shell_argv.data();
     plan.environment = environment.data();
     plan.open_files = command.open_files ? &*command.open_files : nullptr;
+    if (!cpus.empty()) plan.cpus = reinterpret_cast<const cpu_set_t*>(cpus.data());
+    plan.cpus_size = cpus.size() * sizeof(unsigned long);
 
     pid_t pid = -1;
     {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/cpus.h"
 #include "base/fd.h"
 #include "base/result.h"
 
@@ -22,6 +23,7 @@ struct Command {
     /// RLIMIT_NOFILE; ours if there is none. An agent that raises its own must not hand that on: a
     /// program may still use select(2), or close all descriptors that it could have.
     std::optional<rlimit> open_files;
+    Cpus cpus;  ///< that it may run on; ours if there are none
 };
 
 /// Where one output stream of the program goes.

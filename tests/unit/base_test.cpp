@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/cpus.h"
 #include "base/endpoint.h"
 #include "base/result.h"
 #include "base/signal_name.h"
@@ -14,6 +15,12 @@ namespace {
 TEST(Error, grows_outward) {
     EXPECT_EQ(Error::from_errno("enter /scratch/j1", 13).because("start train.py").text(),
               "start train.py: enter /scratch/j1: permission denied");
+}
+
+TEST(CpuList, is_written_as_the_kernel_does) {
+    EXPECT_EQ(cpu_list({}), "");
+    EXPECT_EQ(cpu_list({7}), "7");
+    EXPECT_EQ(cpu_list({0, 1, 2, 3, 8, 10, 11}), "0-3,8,10-11");
 }
 
 TEST(Text, splits_keeping_empty_pieces) {

@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <sys/resource.h>
 
 #include "process/exec_child.h"
@@ -55,6 +56,27 @@ TEST(Spawn, resets_signals) {
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
     ::signal(SIGPIPE, SIG_DFL);
     EXPECT_EQ(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
+TEST(Spawn, binds_the_program_to_the_cpus_that_it_is_told) {
+    cpu_set_t before;
+    ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (!CPU_ISSET(cpu, &before)) continue;
+        Command command = shell("grep Cpus_allowed_list /proc/self/status");
+        command.cpus = {cpu};
+        EXPECT_EQ(output_of(command), "Cpus_allowed_list:\t" + std::to_string(cpu) + "\n");
+    }
+    cpu_set_t after;
+    ASSERT_EQ(::sched_getaffinity(0, sizeof after, &after), 0);
+    EXPECT_TRUE(CPU_EQUAL(&before, &after)) << "ours stays as it is";
+}
+
+TEST(Spawn, names_the_cpus_that_there_are_not) {
+    Command command = shell("true");
+    command.cpus = {5000, 5001};
+    EXPECT_EQ(spawn(command, kQuiet).error().text(),
+              "start /bin/sh: bind it to CPUs 5000-5001: invalid argument");
 }
 
 TEST(Spawn, gives_the_program_the_limit_of_open_files_that_it_is_told) {
