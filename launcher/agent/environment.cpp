@@ -72,6 +72,11 @@ std::vector<std::string> worker_environment(const Environment& base, const Worke
     out.emplace("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1");
     if (limits_threads(base, setting.workers)) out["OMP_NUM_THREADS"] = "1";
     if (setting.gloo_interface) out.emplace("GLOO_SOCKET_IFNAME", *setting.gloo_interface);
+    if (setting.devices) {
+        out["LOCAL_RANK"] = "0";
+        out[setting.devices->variable] =
+            setting.devices->values[static_cast<std::size_t>(local_rank)];
+    }
     std::vector<std::string> flat;
     flat.reserve(out.size());
     for (const auto& [name, value] : out)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "coordinator/messages.h"
+#include "hardware/visible.h"
 
 namespace torchelastic::agent {
 
@@ -23,6 +24,8 @@ struct WorkerSetting {
     /// The interface that Gloo is to use unless the user chose: set where the host's own name does
     /// not lead to an address that other nodes can reach.
     std::optional<std::string> gloo_interface;
+    /// With --virtual-local-rank: every worker is local rank 0 of the one device that it sees.
+    std::optional<hardware::DevicePerWorker> devices;
 };
 
 /// The agent's environment without what is the agent's own business (options by PET_, the Slurm

@@ -19,7 +19,7 @@
 #include "agent/interfaces.h"
 #include "agent/place.h"
 #include "agent/stderr.h"
-#include "agent/worker_count.h"
+#include "agent/workforce.h"
 #include "base/signal_name.h"
 #include "base/text.h"
 #include "net/host.h"
@@ -190,10 +190,7 @@ private:
         reminder_.cancel();
         Setup setup;
         setup.workers = {.options = options_, .environment = environment_};
-        const auto workers =
-            worker_count(options_.nproc_per_node, look_at_node(slurm::count_gpus(environment_)));
-        if (!workers) setup.trouble = workers.error().text();
-        setup.workers.setting.workers = workers.value_or(1);
+        enlist(setup);
         setup.workers.setting.role = options_.role;
         setup.workers.setting.signals_to_handle = names_of(ending_signals(options_));
         setup.workers.open_files = open_files_;
@@ -222,6 +219,19 @@ private:
         agent_.emplace(loop_, log_, *reaper_, std::move(setup),
                        logs ? std::move(*logs) : Logs::none(), [this](int code) { end(code); });
         agent_->begin();
+    }
+
+    void enlist(Setup& setup) {
+        auto force = muster(options_, environment_);
+        if (!force) {
+            setup.trouble = force.error().text();
+            return;
+        }
+        for (const std::string& note : force->notes)
+            log_.info(note);
+        setup.workers.setting.workers = force->workers;
+        setup.workers.setting.devices = std::move(force->devices);
+        setup.workers.cpus = std::move(force->cpus);
     }
 
     coordinator::Plan plan(const rdzv::Meeting& meeting) const {

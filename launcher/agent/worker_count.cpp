@@ -1,54 +1,66 @@
 // Counting workers.
 #include "agent/worker_count.h"
 
-#include <sched.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
+
+#include "base/text.h"
 
 namespace torchelastic::agent {
 
-Result<int> worker_count(const options::WorkersPerNode& asked, const NodeFacts& facts) {
-    using From = options::WorkersPerNode::From;
-    const std::size_t gpus = facts.given_gpus.value_or(facts.device_files);
-    switch (asked.from) {
-        case From::number:
-            return asked.number;
-        case From::cpus:
-            return static_cast<int>(facts.cpus);
-        case From::automatic:
-            return static_cast<int>(gpus > 0 ? gpus : facts.cpus);
-        case From::xpu:
-            return failure(
-                "--nproc-per-node=xpu: this release cannot count Intel's GPUs: give a "
-                "number");
-        case From::devices:
-            break;
-    }
-    if (gpus > 0) return static_cast<int>(gpus);
-    return failure(fmt::format(
-        "--nproc-per-node=gpu: no GPU here for this job: {}. Ask Slurm for some (--gpus, "
-        "--gpus-per-node), or give a number",
-        facts.given_gpus ? "CUDA_VISIBLE_DEVICES (or ROCR_VISIBLE_DEVICES, ZE_AFFINITY_MASK, "
-                           "SLURM_GPUS_ON_NODE) names none"
-                         : "neither the environment names any nor is there /dev/nvidia0"));
+namespace {
+
+using hardware::Visible;
+
+WorkerCount one_each(const char* option, const Visible& visible) {
+    return {static_cast<int>(visible.gpus.size()),
+            fmt::format("--nproc-per-node={}: {} for {} ({})", option,
+                        count(visible.gpus.size(), "worker"), count(visible.gpus.size(), "GPU"),
+                        visible.words)};
 }
 
-NodeFacts look_at_node(std::optional<std::size_t> given_gpus) {
-    NodeFacts facts{.cpus = 1, .given_gpus = given_gpus};
-    // The kernel wants a mask as large as its own; 1024 CPUs are not the most there can be.
-    for (int cpus = CPU_SETSIZE; cpus <= CPU_SETSIZE * 64; cpus *= 2) {
-        cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(cpus));
-        const std::size_t size = CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus));
-        const bool known = ::sched_getaffinity(0, size, set) == 0;
-        if (known) facts.cpus = static_cast<std::size_t>(CPU_COUNT_S(size, set));
-        CPU_FREE(set);
-        if (known) break;
+WorkerCount one_per_cpu(const char* option, const hardware::CpuFacts& cpus, const Visible* none) {
+    const std::string quota =
+        cpus.quota ? fmt::format(", the cgroup's quota {}", *cpus.quota) : std::string();
+    return {
+        static_cast<int>(cpus.usable()),
+        fmt::format("--nproc-per-node={}: {} for as many CPUs (the affinity mask allows {}{}{})",
+                    option, count(cpus.usable(), "worker"), cpus.affinity, quota,
+                    none != nullptr ? "; no GPU: " + none->words : "")};
+}
+
+}  // namespace
+
+Result<WorkerCount> worker_count(const options::WorkersPerNode& asked,
+                                 const hardware::Environment& environment,
+                                 const CountFacts& facts) {
+    using From = options::WorkersPerNode::From;
+    if (asked.from == From::number) return WorkerCount{asked.number, ""};
+    if (asked.from == From::cpus) return one_per_cpu("cpu", facts.cpus, nullptr);
+    const Visible gpus = hardware::visible_gpus(environment, facts.gpus, facts.slurm_gpus);
+    const Visible xpus = hardware::visible_xpus(environment, facts.gpus, facts.slurm_gpus);
+    if (asked.from == From::xpu) {
+        if (!xpus.gpus.empty()) return one_each("xpu", xpus);
+        return failure(fmt::format(
+            "--nproc-per-node=xpu: no Intel GPU here for this job: {}. Ask Slurm for some "
+            "(--gpus, --gpus-per-node), or give a number",
+            xpus.words));
     }
-    while (::access(fmt::format("/dev/nvidia{}", facts.device_files).c_str(), F_OK) == 0) {
-        facts.device_files += 1;
+    if (asked.from == From::automatic) {
+        if (!gpus.gpus.empty()) return one_each("auto", gpus);
+        if (!xpus.gpus.empty() && !facts.gpus.intel_integrated) return one_each("auto", xpus);
+        return one_per_cpu("auto", facts.cpus, &gpus);
     }
-    return facts;
+    if (!gpus.gpus.empty()) return one_each("gpu", gpus);
+    if (!facts.gpus.intel.empty()) {
+        return failure(fmt::format(
+            "--nproc-per-node=gpu: no GPU of NVIDIA or AMD here for this job: {}. There are {} of "
+            "Intel: --nproc-per-node=xpu counts these",
+            gpus.words, facts.gpus.intel.size()));
+    }
+    return failure(
+        fmt::format("--nproc-per-node=gpu: no GPU here for this job: {}. Ask Slurm for "
+                    "some (--gpus, --gpus-per-node), or give a number",
+                    gpus.words));
 }
 
 }  // namespace torchelastic::agent

@@ -3,25 +3,33 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 
 #include "base/result.h"
+#include "hardware/node_facts.h"
+#include "hardware/visible.h"
 #include "options/values.h"
 
 namespace torchelastic::agent {
 
-/// What this node has, as far as it can be told without loading any GPU library.
-struct NodeFacts {
-    std::size_t cpus = 1;  ///< that this process may run on
-    std::optional<std::size_t>
-        given_gpus;                ///< by *_VISIBLE_DEVICES or Slurm; see slurm::count_gpus
-    std::size_t device_files = 0;  ///< /dev/nvidia0, ... where nobody gave or hid any
+struct WorkerCount {
+    int workers = 1;
+    std::string reason;  ///< for people; empty where the user named the number
 };
 
-/// torchrun's meaning of a number, gpu, cpu and auto. Asking for GPUs where there are none is an
-/// error that says what was looked at.
-Result<int> worker_count(const options::WorkersPerNode& asked, const NodeFacts& facts);
+/// What was looked at. Of what the answer does not depend on, nothing need be filled in: a number
+/// needs no facts, "cpu" no GPUs.
+struct CountFacts {
+    hardware::CpuFacts cpus;
+    hardware::GpuFacts gpus;
+    std::optional<std::size_t> slurm_gpus;  ///< slurm::gpus_on_node
+};
 
-/// Looks: the affinity mask and /dev.
-NodeFacts look_at_node(std::optional<std::size_t> given_gpus);
+/// torchrun's meaning of a number, gpu, xpu, cpu and auto. Two differences: "cpu" heeds the quota
+/// of CPU time too, and "auto" takes an integrated GPU for none, since it cannot know whether torch
+/// was built for it. Asking for devices where there are none is an error that says what was looked
+/// at.
+Result<WorkerCount> worker_count(const options::WorkersPerNode& asked,
+                                 const hardware::Environment& environment, const CountFacts& facts);
 
 }  // namespace torchelastic::agent

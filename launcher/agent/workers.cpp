@@ -112,6 +112,9 @@ Result<process::Worker> Workers::prepare(int local_rank) const {
         worker_environment(setup_.environment, setup_.setting, assignment_, local_rank,
                            in.empty() ? "" : in + "/error.json");
     worker.command.open_files = setup_.open_files;
+    if (!setup_.cpus.empty()) {
+        worker.command.cpus = setup_.cpus[static_cast<std::size_t>(local_rank)];
+    }
     // Several nodes have one stdin between them, which Slurm copies to each: nobody's to read.
     if (!setup_.alone) worker.stdio.in = process::Stdio::In::null;
     worker.stdio.out = stream(to.out, in + "/stdout.log");

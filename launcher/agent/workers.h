@@ -11,6 +11,7 @@
 
 #include "agent/environment.h"
 #include "agent/logs.h"
+#include "base/cpus.h"
 #include "coordinator/messages.h"
 #include "net/loop.h"
 #include "options/parser.h"
@@ -28,6 +29,7 @@ struct WorkerSetup {
     Environment environment;
     WorkerSetting setting;
     std::optional<rlimit> open_files;  ///< RLIMIT_NOFILE of each; the agent's own if not set
+    std::vector<Cpus> cpus;            ///< by local rank, or empty: where the agent may run
     bool keeps_logs = false;           ///< people can look at the files afterwards
     bool alone = true;                 ///< no other node: stdin is the workers' to read
 };

@@ -146,19 +146,7 @@ Result<void> one_task_per_node(const Allocation& allocation) {
         allocation.job_id, allocation.step_id, count(*crowded, "task"), allocation.nodes[node]));
 }
 
-std::optional<std::size_t> count_gpus(const Environment& environment) {
-    for (const char* name : {"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"}) {
-        const auto found = environment.find(name);
-        if (found == environment.end()) continue;
-        std::size_t gpus = 0;
-        for (const std::string& device : split(found->second, ',')) {
-            // CUDA stops reading at the first entry that names no device; Slurm before 21.08 writes
-            // NoDevFiles for none.
-            if (trim(device).empty() || device.starts_with('-') || device == "NoDevFiles") break;
-            ++gpus;
-        }
-        return gpus;
-    }
+std::optional<std::size_t> gpus_on_node(const Environment& environment) {
     const auto gpus = read_number(environment, "SLURM_GPUS_ON_NODE");
     if (!gpus) return std::nullopt;
     return *gpus;

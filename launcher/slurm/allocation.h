@@ -43,10 +43,9 @@ Result<std::optional<Allocation>> read_allocation(const Environment& environment
 /// An error that says what to do unless the step has exactly one task on every node.
 Result<void> one_task_per_node(const Allocation& allocation);
 
-/// How many GPUs this task may use: the entries of CUDA_VISIBLE_DEVICES, ROCR_VISIBLE_DEVICES or
-/// ZE_AFFINITY_MASK, the first of these that is set, else SLURM_GPUS_ON_NODE. Nothing if Slurm says
-/// nothing: then the devices have to be looked at. SLURM_JOB_GPUS, SLURM_GPUS and
-/// SLURM_GPUS_PER_NODE are not asked: they describe the job, or the batch script's node.
-std::optional<std::size_t> count_gpus(const Environment& environment);
+/// How many GPUs of this node the job or step was given: SLURM_GPUS_ON_NODE. SLURM_JOB_GPUS,
+/// SLURM_GPUS and SLURM_GPUS_PER_NODE are not asked: they describe the job, or the batch script's
+/// node.
+std::optional<std::size_t> gpus_on_node(const Environment& environment);
 
 }  // namespace torchelastic::slurm

@@ -1,4 +1,4 @@
-// What a worker is given: how many there are, its command, its environment.
+// What a worker is given: its command, its environment.
 #include <algorithm>
 
 #include <gtest/gtest.h>
@@ -6,7 +6,6 @@
 #include "agent/command.h"
 #include "agent/environment.h"
 #include "agent/interfaces.h"
-#include "agent/worker_count.h"
 
 namespace torchelastic::agent {
 namespace {
@@ -58,6 +57,19 @@ TEST(WorkerEnvironment, is_torchruns_contract) {
                                   {"OMP_NUM_THREADS", "1"}};
     EXPECT_EQ(as_map(worker_environment({}, setting, third_of_four(), 1, "/l/error.json")),
               expected);
+}
+
+TEST(WorkerEnvironment, has_one_device_and_local_rank_0_with_virtual_local_rank) {
+    const WorkerSetting setting{
+        .workers = 2, .devices = hardware::DevicePerWorker{"CUDA_VISIBLE_DEVICES", {"4", "7"}}};
+    const Environment base = {{"CUDA_VISIBLE_DEVICES", "4,7"}, {"HIP_VISIBLE_DEVICES", "4,7"}};
+    const Environment environment =
+        as_map(worker_environment(base, setting, third_of_four(), 1, ""));
+    EXPECT_EQ(environment.at("LOCAL_RANK"), "0");
+    EXPECT_EQ(environment.at("RANK"), "5");
+    EXPECT_EQ(environment.at("LOCAL_WORLD_SIZE"), "2");
+    EXPECT_EQ(environment.at("CUDA_VISIBLE_DEVICES"), "7");
+    EXPECT_EQ(environment.at("HIP_VISIBLE_DEVICES"), "4,7");
 }
 
 TEST(WorkerEnvironment, keeps_what_is_the_users_and_drops_what_is_the_agents) {
@@ -175,37 +187,6 @@ TEST(GlooInterface, is_chosen_only_where_the_hosts_own_name_leads_nowhere) {
             << each.what;
     }
     EXPECT_EQ(gloo_interface("", "n1", interfaces, "10.7.7.7"), std::nullopt);
-}
-
-TEST(WorkerCount, follows_what_was_asked_and_what_is_there) {
-    using From = options::WorkersPerNode::From;
-    const struct {
-        const char* what;
-        options::WorkersPerNode asked;
-        std::optional<std::size_t> given;
-        std::size_t files;
-        int expected;  // 0: an error
-    } kCases[] = {
-        {"a number", {From::number, 7}, 2, 0, 7},
-        {"Slurm's GPUs win over device files", {From::devices, 1}, 2, 8, 2},
-        {"device files where nobody gave any", {From::devices, 1}, std::nullopt, 8, 8},
-        {"none at all", {From::devices, 1}, std::nullopt, 0, 0},
-        {"hidden by CUDA_VISIBLE_DEVICES=", {From::devices, 1}, 0, 8, 0},
-        {"auto with GPUs", {From::automatic, 1}, 4, 0, 4},
-        {"auto without", {From::automatic, 1}, 0, 8, 6},
-        {"cpu", {From::cpus, 1}, 4, 4, 6},
-    };
-    for (const auto& each : kCases) {
-        const NodeFacts facts{6, each.given, each.files};
-        const auto count = worker_count(each.asked, facts);
-        EXPECT_EQ(count ? *count : 0, each.expected) << each.what;
-    }
-    const auto none = worker_count({From::devices, 1}, {6, std::nullopt, 0});
-    EXPECT_TRUE(none.error().text().starts_with("--nproc-per-node=gpu: no GPU here"));
-}
-
-TEST(WorkerCount, sees_the_cpus_of_this_process) {
-    EXPECT_GE(look_at_node(std::nullopt).cpus, 1U);
 }
 
 }  // namespace

@@ -1,0 +1,1 @@
+torchelastic_system_test(devices TIMEOUT 320)
