@@ -38,10 +38,10 @@ def torch_version(python):
                           capture_output=True, text=True).stdout.strip()
 
 
-def build_worker(folder):
-    """Returns the path of the worker."""
-    path = pathlib.Path(folder) / "worker"
-    command = [os.environ.get("CC", "cc"), "-O2", "-o", str(path), str(SOURCES / "worker.c")]
+def build(folder, name):
+    """Compiles one of the workers here; returns its path."""
+    path = pathlib.Path(folder) / name
+    command = [os.environ.get("CC", "cc"), "-O2", "-o", str(path), str(SOURCES / f"{name}.c")]
     if subprocess.run([*command, "-static"], check=False, capture_output=True).returncode != 0:
         subprocess.run(command, check=True)
     return path
@@ -196,7 +196,7 @@ def rounds(count, ours, theirs, count_of_theirs):
     return samples
 
 
-UNITS = {"ms": 1e3, "s": 1.0, "MB": 1.0}
+UNITS = {"ms": 1e3, "s": 1.0, "MB": 1.0, "MB/s": 1.0}
 
 
 def amount(value, unit):
@@ -223,10 +223,13 @@ class Table:
               "|---|---|---|---|---|", flush=True)
 
     def row(self, what, ours, theirs, unit, asked="", ratio=True):
-        """`ours` and `theirs`: lists of samples, or words."""
+        """`ours` and `theirs`: lists of samples, or words. The ratio says how many times better
+        ours is: less, except for what is per second."""
         both = all(isinstance(each, list) and each for each in (ours, theirs))
-        factor = f"{statistics.median(theirs) / statistics.median(ours):,.0f}" \
-            if both and ratio else ""
+        factor = ""
+        if both and ratio:
+            more, less = (theirs, ours) if not unit.endswith("/s") else (ours, theirs)
+            factor = f"{statistics.median(more) / statistics.median(less):,.0f}"
         cells = [each if isinstance(each, str) else cell(each, unit) for each in (ours, theirs)]
         print(f"| {what} | {cells[0]} | {asked} | {cells[1]} | {factor} |", flush=True)
 

@@ -22,7 +22,7 @@ class Bench:
         self.arguments = arguments
         self.folder = pathlib.Path(folder)
         self.python = harness.python_with_torch()
-        self.worker = bench.build_worker(folder)
+        self.worker = bench.build(folder, "worker")
 
     def theirs(self, workers, *command):
         logs = self.folder / "logs"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Measures the main job, side by side with this machine's torchrun, and prints Markdown for
 # docs/benchmarks.md. Needs root on Debian 12 or newer, and a machine that does nothing else. Options
-# are those of launch.py and slurm.py. TORCHELASTIC_BUILD_DIR: a Release build that is there already.
+# are those of the programs here. TORCHELASTIC_BUILD_DIR: a Release build that is there already.
 set -euo pipefail
 
 repository=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
@@ -14,5 +14,7 @@ if [[ -z ${TORCHELASTIC_BUILD_DIR:-} && "$*" != *--build-dir* ]]; then
     } >&2
 fi
 python3 tests/bench/launch.py "$@"
+echo
+python3 tests/bench/output.py "$@"
 echo
 python3 tests/bench/slurm.py "$@"

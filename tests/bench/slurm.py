@@ -33,7 +33,7 @@ class Bench:
         self.plain = []
         self.logs = cluster.folder("logs")
         self.worker = cluster.home / "worker"
-        shutil.copy(bench.build_worker(folder), self.worker)
+        shutil.copy(bench.build(folder, "worker"), self.worker)
         shutil.copy(stopwatch.__file__, cluster.home)
 
     def theirs(self, *words, workers="$SLURM_GPUS_ON_NODE", gpus=("--gpus=12",)):
