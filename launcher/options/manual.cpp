@@ -90,11 +90,26 @@ is
 .Cm rank0 .
 .El
 .Sh EXIT STATUS
-0 if every worker of the job ended well, 2 if the command line or a
+.Bl -tag -width Ds
+.It 0
+Every worker of the job ended well.
+.It Ar N
+The worker that failed first exited with it.
+.It 128 + Ar N
+Signal
+.Ar N
+killed that worker, or told
+.Nm
+to end.
+.It 127
+A worker could not be started, as there is no such program or script.
+.It 1
+The nodes of the job did not meet, or too few are left.
+.It 2
+The command line or a
 .Ev PET_
 variable cannot be meant so.
-Else the exit status of the worker that failed first: its own, or 128 and the number of the
-signal that killed it.
+.El
 .Sh EXAMPLES
 Two workers on this node, which may fail once:
 .Pp
