@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/fd.h"
@@ -35,6 +37,46 @@ std::int64_t seconds_at(const json& object, const char* name) {
     if (found.is_number_integer()) return found.get<std::int64_t>();
     if (found.is_string()) return parse_int(found.get_ref<const std::string&>()).value_or(0);
     return 0;
+}
+
+/// A UTF-16 surrogate at the front of `text`, written as "\udc80", or 0.
+unsigned surrogate(std::string_view text) {
+    constexpr std::size_t kLength = 6;
+    if (text.size() < kLength || !text.starts_with("\\u")) return 0;
+    unsigned code = 0;
+    const char* end = text.data() + kLength;
+    if (std::from_chars(text.data() + 2, end, code, 16).ptr != end) return 0;
+    return code >= 0xD800 && code <= 0xDFFF ? code : 0;
+}
+
+/// Python writes bytes of file names that are no UTF-8 as half a surrogate pair, which no JSON may
+/// hold: they become "\xff", as in our own words.
+std::string without_half_pairs(std::string_view text) {
+    constexpr unsigned kLow = 0xDC00;
+    constexpr std::size_t kLength = 6;
+    std::string out;
+    while (!text.empty()) {
+        std::size_t taken = text[0] == '\\' && text.size() > 1 ? 2 : 1;
+        if (const unsigned first = surrogate(text); first != 0) {
+            taken = first < kLow && surrogate(text.substr(kLength)) >= kLow ? 2 * kLength : kLength;
+            if (taken == kLength) {
+                out += fmt::format("\\\\x{:02x}", first & 0xFF);
+                text.remove_prefix(taken);
+                continue;
+            }
+        }
+        out += text.substr(0, taken);
+        text.remove_prefix(taken);
+    }
+    return out;
+}
+
+json parse(std::string_view text) {
+    json root = json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!root.is_discarded()) return root;
+    const std::string mended = without_half_pairs(text);
+    if (mended != text) root = json::parse(mended, nullptr, /*allow_exceptions=*/false);
+    return root;
 }
 
 std::string document(const std::string& message, const std::string& traceback, std::int64_t time_s,
@@ -77,7 +119,7 @@ bool replace(const std::string& path, std::string_view text) {
 
 std::optional<RecordedError> parse_error_file(std::string_view text) {
     if (trim(text).empty()) return std::nullopt;
-    const json root = json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const json root = parse(text);
     RecordedError error;
     if (root.is_object() && root.contains("message")) {
         const json& message = root.at("message");

@@ -68,6 +68,25 @@ TEST(ErrorFile, that_is_broken_still_tells_what_it_holds) {
     EXPECT_FALSE(read_error_file(""));
 }
 
+TEST(ErrorFile, may_name_files_whose_names_are_no_text) {
+    const struct {
+        const char* written;
+        const char* expected;
+    } cases[] = {
+        {R"(caf\udce9.txt)", "caf\\xe9.txt"},
+        {R"(\udc80\ud800x\ud83d)", "\\x80\\x00x\\x3d"},
+        {R"(\ud83d\ude00 \udcff)", "\xf0\x9f\x98\x80 \\xff"},
+        {R"(C:\\udce9 \udce9)", "C:\\udce9 \\xe9"},
+    };
+    for (const auto& each : cases) {
+        const auto recorded =
+            parse_error_file(std::string(R"({"message": ")") + each.written + "\"}");
+        EXPECT_EQ(recorded->message, each.expected);
+    }
+    for (const char* each : {"\\", "\\u", "\\udce", "\\udce9", "\\ud83d\\"})
+        EXPECT_TRUE(parse_error_file(each)->message.starts_with("unreadable error file")) << each;
+}
+
 TEST(ErrorFile, may_have_any_time) {
     for (const char* time : {"\"soon\"", "null", "1e300", "[]", "\"\"", "-0.5"}) {
         const std::string text = std::string(R"({"message": "m", "timestamp": )") + time + "}";
@@ -174,7 +193,7 @@ TEST(LastLines, are_what_a_terminal_would_show_last) {
         std::string text;
         bool cut;
         std::string expected;
-    } kCases[] = {
+    } cases[] = {
         {"nothing", "", false, ""},
         {"blanks only", " \n\t\n", true, ""},
         {"all of it", "a\nb\n", false, "a\nb"},
@@ -185,7 +204,7 @@ TEST(LastLines, are_what_a_terminal_would_show_last) {
         {"tabs", "a\tb\n\tc", false, "a       b\n        c"},
         {"empty lines within", "a\n\nb\n\n\n", false, "a\n\nb"},
     };
-    for (const auto& each : kCases)
+    for (const auto& each : cases)
         EXPECT_EQ(last_lines(each.text, each.cut), each.expected) << each.what;
     std::string many;
     for (int i = 1; i <= 100; ++i)
