@@ -208,8 +208,9 @@ def memory_cgroup():
         folder.rmdir()
 
 
-def in_cgroup(place, folder, script, *options):
-    enter = ["sh", "-c", f'echo $$ >{folder}/cgroup.procs && exec "$@"', "enter"]
+def in_cgroup(place, folder, script, *options, inside=()):
+    """`inside`: what is to start the program there."""
+    enter = ["sh", "-c", f'echo $$ >{folder}/cgroup.procs && exec "$@"', "enter", *inside]
     return place.run("--nproc-per-node=2", *options, script, limit=120, run=enter,
                      environment={"PYTHON_EXEC": "/usr/bin/python3"})
 
@@ -231,6 +232,14 @@ def out_of_memory(place):
         equal(job.code, 1, "exit code", job.output)
         check(re.fullmatch(f"the kernel killed a process of this node's job: {told}",
                            field("memory", job.output)), "what happened to its child", job.output)
+
+        # Where cgroups cannot be seen, the kernel's log tells.
+        blind = ["unshare", "--mount", "sh", "-c",
+                 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"', "blind"]
+        job = in_cgroup(place, folder, "eater.py", inside=blind)
+        equal(job.code, 137, "exit code", job.output)
+        check(field("exitcode", job.output).endswith(
+            "(SIGKILL: killed by the kernel: out of memory)"), "the kernel's log", job.output)
 
         # What was killed before counts no more, and not every SIGKILL is the kernel's.
         (place.folder / "suicide.py").write_text("import os; os.kill(os.getpid(), 9)")
