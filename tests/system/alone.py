@@ -76,12 +76,15 @@ class Place:
         return children[0]
 
     def workers_of(self, keeper):
-        """The pids of a job's workers, by local rank."""
+        """The pids of a job's workers, by local rank. What they left to the agent is younger."""
+        processes = self.processes()
         found = {}
-        for pid in self.children(self.agent_of(keeper)):
+        for pid in sorted(self.children(self.agent_of(keeper)), key=lambda each: (
+                int(processes[each].rpartition(")")[2].split()[19]), each)):
             words = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            found.update({int(each[11:]): pid for each in words
-                          if each.startswith(b"LOCAL_RANK=")})
+            for each in words:
+                if each.startswith(b"LOCAL_RANK="):
+                    found.setdefault(int(each[11:]), pid)
         return found
 
     def expect_nothing_left(self, output, limit=0):

@@ -4,6 +4,7 @@ the time that was promised, and leave nothing behind, however deep they hide it.
 
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -214,6 +215,27 @@ def killed_without_a_word(place):
         clear(place)
 
 
+def killed_both_at_once(place):
+    """Neither does its work: the kernel ends the workers. What these hid nobody can find any more;
+    under Slurm the step still owns it (agent_killed.py)."""
+    job = place.shell(HIDE + ": >runs.$RANK; exec sleep 1000")
+    job.wait_until(lambda: len(place.marks("runs")) == 2, 60, "the workers run")
+    agent = place.agent_of(job.pid)
+    workers = place.workers_of(job.pid).values()
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in (agent, job.pid):
+            os.kill(pid, number)
+    job.wait(20)
+    harness.wait_until(lambda: not place.processes().keys() & {*workers, agent}, 1,
+                       "the workers are gone", lambda: str(place.processes()))
+    for pid in place.processes():
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(place.temporary)
+    place.temporary.mkdir()
+    place.expect_nothing_left("", 20)
+    clear(place)
+
+
 def logs_of_all_attempts(place):
     script = "echo attempt $TORCHELASTIC_RESTART_COUNT of $RANK; " \
              "[ $TORCHELASTIC_RESTART_COUNT = 2 ] || kill -KILL $$"
@@ -237,4 +259,4 @@ alone.run_cases(__doc__, (
     each_signal_reaches_the_workers, user_signals_are_passed_on, signals_that_were_chosen,
     signals_of_nohup_are_ignored, deaf_workers_have_their_grace, deaf_sibling_of_a_failure,
     told_again_and_again, told_while_it_starts, hidden_processes, hidden_processes_of_an_attempt,
-    killed_without_a_word, logs_of_all_attempts))
+    killed_without_a_word, killed_both_at_once, logs_of_all_attempts))
