@@ -155,21 +155,20 @@ def options_in_the_environment(place):
 
 
 def number_of_workers(place):
+    """A quota of CPU time may make fewer of them than there are CPUs: see devices.py."""
     no_gpus = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "ROCR_VISIBLE_DEVICES": "",
                "ZE_AFFINITY_MASK": ""}
-    for asked, number in (("auto", len(os.sched_getaffinity(0))), ("4", 4),
-                          ("cpu", len(os.sched_getaffinity(0)))):
+
+    def count_of(asked):
         outcome = run(place, f"--nproc-per-node={asked}", "--no-python", "./checked.sh",
                       place.folder, environment=no_gpus)
+        number = len(list(place.folder.glob("ran.*")))
         expect_ranks(place, number, outcome)
+        return number
+    cpus = count_of("cpu")
+    check(1 <= cpus <= len(os.sched_getaffinity(0)), f"a worker for each CPU: {cpus}")
+    equal((count_of("auto"), count_of("4")), (cpus, 4), "workers")
     run(place, "--nproc-per-node=unknown", "checked.py", code=2)
-
-
-def number_of_gpus(place):
-    for asked in ("auto", "gpu"):
-        outcome = run(place, f"--nproc-per-node={asked}", "--no-python", "./checked.sh",
-                      place.folder, environment={"CUDA_VISIBLE_DEVICES": "0,1,2"})
-        expect_ranks(place, 3, outcome)
 
 
 def backend_of_torchrun_on_one_node(place):
@@ -363,18 +362,6 @@ def many_lines_of_many_workers(place):
         check(said == expected, f"{prefix} said all in order", "\n".join(said))
 
 
-def the_launcher_before_torchrun(place):
-    """torch.distributed.launch, whose scripts want their local rank as an argument."""
-    for options, said in (([], "--local-rank={} a"), (["--use-env"], "a"), (["--use_env"], "a")):
-        outcome = run(place, "--nproc-per-node=4", *options, "checked.py", "a",
-                      command=("launch",))
-        expect_ranks(place, 4, outcome)
-        for rank in range(4):
-            equal((place.folder / f"ran.{rank}").read_text(), said.format(rank), "arguments")
-    outcome = run(place, "--no-python", "./checked.sh", command=("launch",), code=2)
-    equal(count("error: --no-python needs --use-env", outcome.output), 1, "lines", outcome.output)
-
-
 def cause_for_whoever_started_us(place):
     """As a launcher within a launcher hands on what its worker recorded."""
     above = place.folder / "above.json"
@@ -401,11 +388,11 @@ def duplicate_filters(place):
 
 alone.run_cases(__doc__, (
     python_script, local_rank_as_argument, options_of_the_old_launcher, program_without_python,
-    one_worker_by_default, options_in_the_environment, number_of_workers, number_of_gpus,
+    one_worker_by_default, options_in_the_environment, number_of_workers,
     backend_of_torchrun_on_one_node, failing_worker, failing_agent, standalone, by_run_path,
     is_torchelastic_launched, logs_specs_must_be_known, all_reduce_by_tcp,
     all_reduce_by_environment, all_reduce_after_restarts, remote_calls, captured_logs,
     signals_are_told_to_workers, nccl_errors_end_collectives, recorded_exception,
     exit_code_of_the_worker, restarts_run_out, store_goes_with_the_job, address_of_the_store,
-    run_id_that_was_chosen, many_lines_of_many_workers, the_launcher_before_torchrun,
-    cause_for_whoever_started_us, duplicate_filters))
+    run_id_that_was_chosen, many_lines_of_many_workers, cause_for_whoever_started_us,
+    duplicate_filters))
