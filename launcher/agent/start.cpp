@@ -229,6 +229,7 @@ private:
         }
         for (const std::string& note : force->notes)
             log_.info(note);
+        if (force->warning) log_.warning(*force->warning);
         setup.workers.setting.workers = force->workers;
         setup.workers.setting.devices = std::move(force->devices);
         setup.workers.cpus = std::move(force->cpus);

@@ -1,7 +1,7 @@
 // Looking, counting, sharing out.
 #include "agent/workforce.h"
 
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "agent/worker_count.h"
 #include "hardware/binding.h"
@@ -34,9 +34,18 @@ std::vector<hardware::Gpu> accelerators(const Environment& environment, const Co
 
 Result<std::vector<Cpus>> bind(options::NumaBinding how, int workers,
                                const std::vector<hardware::Gpu>& gpus) {
-    auto topology = hardware::load_topology();
+    auto topology = hardware::load_topology(!gpus.empty());
     if (!topology) return failure(std::move(topology).error().because("--numa-binding"));
     return hardware::bind_workers(topology->get(), how, workers, gpus, hardware::own_cpus());
+}
+
+/// CUDA shows a process one MIG instance at most, so that cuda:1 is none.
+bool need_devices_of_their_own(const options::Options& options, const Environment& environment,
+                               const CountFacts& facts, int workers) {
+    if (options.virtual_local_rank || workers == 1) return false;
+    const auto gpus = hardware::visible_gpus(environment, facts.gpus, facts.slurm_gpus).gpus;
+    return std::any_of(gpus.begin(), gpus.end(),
+                       [](const hardware::Gpu& gpu) { return gpu.uuid.starts_with("MIG-"); });
 }
 
 }  // namespace
@@ -47,6 +56,11 @@ Result<Workforce> muster(const options::Options& options, const Environment& env
     if (!counted) return failure(std::move(counted).error());
     Workforce force{.workers = counted->workers};
     if (!counted->reason.empty()) force.notes.push_back(std::move(counted->reason));
+    if (need_devices_of_their_own(options, environment, facts, force.workers)) {
+        force.warning =
+            "the visible GPUs are MIG instances, of which CUDA shows a process only the first: "
+            "--virtual-local-rank gives each worker one of its own";
+    }
     if (options.virtual_local_rank) {
         auto devices = hardware::device_per_worker(environment, facts.gpus, force.workers);
         if (!devices) return failure(std::move(devices).error());

@@ -18,6 +18,7 @@ struct Workforce {
     std::optional<hardware::DevicePerWorker> devices;  ///< with --virtual-local-rank
     std::vector<Cpus> cpus;          ///< by local rank, with --numa-binding; else empty
     std::vector<std::string> notes;  ///< what was decided and why: lines for the log
+    std::optional<std::string> warning;
 };
 
 /// Looks at what the options make necessary, at nothing where they only name a number, and decides.

@@ -210,7 +210,7 @@ void DestroyTopology::operator()(hwloc_topology* topology) const {
     ::hwloc_topology_destroy(topology);
 }
 
-Result<Topology> load_topology() {
+Result<Topology> load_topology(bool with_devices) {
     // Read by hwloc_topology_init(3). Workers get an environment of their own.
     ::setenv("HWLOC_PLUGINS_PATH", "/dev/null", 0);
     hwloc_topology_t made = nullptr;
@@ -218,7 +218,9 @@ Result<Topology> load_topology() {
         return failure(Error::from_errno("read the node's topology: hwloc_topology_init"));
     }
     Topology topology(made);
-    ::hwloc_topology_set_io_types_filter(made, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+    if (with_devices) {
+        ::hwloc_topology_set_io_types_filter(made, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
+    }
     if (::hwloc_topology_load(made) != 0) {
         return failure(Error::from_errno("read the node's topology: hwloc_topology_load"));
     }

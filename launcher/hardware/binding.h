@@ -19,9 +19,10 @@ struct DestroyTopology {
 };
 using Topology = std::unique_ptr<hwloc_topology, DestroyTopology>;
 
-/// This node's, with its PCI devices. Some milliseconds; without hwloc's plugins, which would wake
-/// GPU drivers and X servers. HWLOC_XMLFILE and HWLOC_SYNTHETIC replace it, as hwloc(7) says.
-Result<Topology> load_topology();
+/// This node's, with its PCI devices if these are of interest. Some milliseconds; without hwloc's
+/// plugins, which would wake GPU drivers and X servers. HWLOC_XMLFILE and HWLOC_SYNTHETIC replace
+/// it, as hwloc(7) says.
+Result<Topology> load_topology(bool with_devices);
 
 /// The CPUs of each worker, by local rank: never empty, and only such as `allowed` has.
 ///

@@ -26,8 +26,10 @@ struct Visible {
 };
 
 /// What torch.cuda sees: NVIDIA's, else AMD's GPUs. A visibility variable is believed where there
-/// is nothing to check it against. `slurm`: what SLURM_GPUS_ON_NODE says; it counts where no such
-/// variable is set.
+/// is nothing to check it against. Of NVIDIA's, the order is that of PCI addresses; CUDA's own
+/// differs where GPUs are of several kinds, unless CUDA_DEVICE_ORDER=PCI_BUS_ID. Each MIG instance
+/// counts, although CUDA shows a process no more than one. `slurm`: what SLURM_GPUS_ON_NODE says;
+/// it counts where no such variable is set.
 Visible visible_gpus(const Environment& environment, const GpuFacts& facts,
                      std::optional<std::size_t> slurm);
 

@@ -48,6 +48,11 @@ def one_worker_for_each_gpu(place):
     for visible, workers in (("2,0", 2), ("GPU-1", 1), ("0,7,1", 1), ("MIG-1,MIG-4", 2)):
         equal(counted(place, "gpu", {**three, "CUDA_VISIBLE_DEVICES": visible}), workers,
               f"workers with CUDA_VISIBLE_DEVICES={visible}")
+    for options, warnings in ((("--virtual-local-rank",), 0), ((), 1)):
+        cut = run(place, WORDS, "--nproc-per-node=gpu", *options,
+                  environment={**three, "CUDA_VISIBLE_DEVICES": "MIG-1,MIG-4"})
+        equal(harness.count("of which CUDA shows a process only the first", cut.output), warnings,
+              f"warnings about MIG instances with {options}", cut.output)
     hidden = run(place, WORDS, "--nproc-per-node=gpu",
                  environment={**three, "CUDA_VISIBLE_DEVICES": "-1"})
     equal(hidden.code, 1, "exit code without a visible GPU", hidden.output)

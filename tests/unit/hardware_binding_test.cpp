@@ -210,8 +210,9 @@ TEST(Binding, finds_gpus_by_their_pci_address) {
 }
 
 TEST(Binding, works_on_this_machine) {
-    const auto topology = load_topology();
+    const auto topology = load_topology(true);
     ASSERT_TRUE(topology) << topology.error().text();
+    ASSERT_TRUE(load_topology(false));
     const Cpus own = own_cpus();
     for (const NumaBinding how : {NumaBinding::node, NumaBinding::socket, NumaBinding::exclusive,
                                   NumaBinding::core_complex}) {
