@@ -9,7 +9,7 @@ if(TORCHELASTIC_PYTHON)
         COMMAND ${TORCHELASTIC_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/store_conformance.py
             $<TARGET_FILE:store_server>)
     set_tests_properties(system.store_conformance PROPERTIES
-        LABELS system TIMEOUT 300 SKIP_RETURN_CODE 77)
+        LABELS "system;torch" TIMEOUT 300 SKIP_RETURN_CODE 77)
 else()
     message(WARNING "no python3: the workers' store will not be held against torch's own")
 endif()
@@ -30,10 +30,10 @@ elseif(TORCH_INCLUDE_DIR AND TORCH_CPU_LIBRARY AND C10_LIBRARY)
     target_link_libraries(store_libtorch PRIVATE ${TORCH_CPU_LIBRARY} ${C10_LIBRARY})
     add_test(NAME system.store_libtorch
         COMMAND store_libtorch $<TARGET_FILE:store_server>)
-    set_tests_properties(system.store_libtorch PROPERTIES LABELS system TIMEOUT 120)
+    set_tests_properties(system.store_libtorch PROPERTIES LABELS "system;torch" TIMEOUT 120)
 else()
     message(WARNING "no libtorch (libtorch-dev): the workers' store will not be held against the "
                     "C++ client")
 endif()
 
-torchelastic_system_test(worker_store HEAVY TIMEOUT 320)
+torchelastic_system_test(worker_store HEAVY TIMEOUT 320 LABELS torch)

@@ -186,8 +186,7 @@ TEST(Server, says_which_port_is_taken) {
     Stage stage;
     const auto second = Server::open(stage.loop, "127.0.0.1", stage.server->port(), {});
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().text().find("listen on 127.0.0.1:"), 0U)
-        << second.error().text();
+    EXPECT_EQ(second.error().text().find("listen on 127.0.0.1:"), 0U) << second.error().text();
 }
 
 }  // namespace
