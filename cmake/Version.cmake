@@ -12,13 +12,10 @@ math(EXPR asio_patch "${asio_number} % 100")
 set(libraries
     "asio ${asio_major}.${asio_minor}.${asio_patch}"
     "fmt ${fmt_VERSION}"
+    "hwloc ${hwloc_VERSION}"
     "libsodium ${sodium_VERSION}"
     "nlohmann-json ${nlohmann_json_VERSION}"
     "spdlog ${spdlog_VERSION}")
-if(hwloc_VERSION)
-    list(APPEND libraries "hwloc ${hwloc_VERSION}")
-endif()
-list(SORT libraries)
 list(JOIN libraries ", " libraries)
 
 set(built_with "${CMAKE_BUILD_TYPE}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
