@@ -114,7 +114,7 @@ void apply_slurm(Visible& visible, std::optional<std::size_t> slurm) {
     if (!slurm) return;
     if (visible.vendor != Vendor::unknown && *slurm >= visible.gpus.size()) return;
     visible.gpus.assign(*slurm, Gpu{});
-    visible.words += fmt::format(", SLURM_GPUS_ON_NODE={}", *slurm);
+    visible.words = fmt::format("SLURM_GPUS_ON_NODE={}; {}", *slurm, visible.words);
 }
 
 Visible nvidia_gpus(const Environment& environment, const Gpus& all,
@@ -163,7 +163,7 @@ Visible unseen_gpus(const Environment& environment, const GpuFacts& facts,
         const std::string* list = find(environment, name);
         if (list == nullptr) continue;
         visible.gpus = select(*list, std::nullopt);
-        visible.words += ", " + shown(name, *list);
+        visible.words = fmt::format("{}, unchecked: {}", shown(name, *list), visible.words);
         return visible;
     }
     if (facts.nvidia_files == 0 && !facts.intel.empty()) return visible;  // Slurm's are these
