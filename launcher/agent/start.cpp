@@ -20,6 +20,7 @@
 #include "agent/place.h"
 #include "agent/stderr.h"
 #include "agent/workforce.h"
+#include "base/module.h"
 #include "base/signal_name.h"
 #include "base/text.h"
 #include "net/host.h"
@@ -83,8 +84,8 @@ std::unique_ptr<rdzv::Rendezvous> pmix_rendezvous(net::Loop& loop, const Place& 
         if (place.allocation->index == 0) member.address = place.allocation->address;
     }
     const auto plugins = environment.find("TORCHELASTIC_PLUGIN_PATH");
-    auto folders = rdzv::module_folders(plugins == environment.end() ? "" : plugins->second,
-                                        rdzv::program_file());
+    auto folders =
+        module_folders(plugins == environment.end() ? "" : plugins->second, program_file());
     return rdzv::pmix_rendezvous(
         loop, std::move(member), settings(options),
         [folders = std::move(folders)](const std::string& card, const auto& doing) {

@@ -1,13 +1,12 @@
 // The thread, and what it shares with the loop's.
 #include "rdzv/errand.h"
 
-#include <pthread.h>
-
 #include <atomic>
-#include <csignal>
 #include <mutex>
 #include <system_error>
 #include <utility>
+
+#include "base/deaf.h"
 
 namespace torchelastic::rdzv {
 
@@ -18,27 +17,6 @@ struct Errand::Shared {
     net::Loop* loop = nullptr;  ///< none: nobody waits for the result any more
     std::function<void(const Result<Exchanged>&)> done;
 };
-
-namespace {
-
-/// Blocks all signals for the calling thread, and so for threads that it starts meanwhile: none of
-/// theirs may take a signal that is meant for the loop.
-class Deaf {
-public:
-    Deaf() {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~Deaf() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    Deaf(const Deaf&) = delete;
-    Deaf& operator=(const Deaf&) = delete;
-
-private:
-    sigset_t before_{};
-};
-
-}  // namespace
 
 Result<Errand> Errand::start(net::Loop& loop,
                              std::function<Result<Exchanged>(const Doing& doing)> work,

@@ -18,13 +18,6 @@ struct Exchanged {
     std::vector<std::string> cards;  ///< one of every rank
 };
 
-/// Where modules are looked for, in this order: the folders of `plugin_path` (separated by ':'),
-/// ../lib/torchelastic beside the program's own folder, and where they are installed. Pure.
-std::vector<std::string> module_folders(const std::string& plugin_path, const std::string& program);
-
-/// The file of the running program, which may have been moved since it was built; "" if unknown.
-std::string program_file();
-
 /// Loads a module from the first of `folders` that has it and lets it exchange `card`; blocks as
 /// ExchangeModule says. `doing` hears what is being tried, from this thread, as a text that lives
 /// for ever. The module stays loaded until the process ends: what it brought along may have left

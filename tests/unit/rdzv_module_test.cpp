@@ -1,6 +1,7 @@
 // Finding and loading a rendezvous module, and believing only so much of what it says.
 #include <gtest/gtest.h>
 
+#include "base/module.h"
 #include "rdzv/module.h"
 
 namespace torchelastic::rdzv {
