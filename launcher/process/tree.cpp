@@ -147,6 +147,11 @@ std::vector<Process> descendants_among(const std::vector<Process>& all, pid_t ro
     return found;
 }
 
+std::optional<Process> look_at(pid_t pid) {
+    const Fd proc = open_directory("/proc");
+    return proc ? read_process(proc.get(), pid) : std::nullopt;
+}
+
 Result<std::vector<Process>> all_processes(const std::string& proc) {
     const Fd directory = open_directory(proc);
     if (!directory) return failure(Error::from_errno("open " + proc));
@@ -177,8 +182,7 @@ void signal_process(const Process& process, int signal) {
         if (errno == ENOSYS) ::kill(process.pid, signal);
         return;
     }
-    const Fd proc = open_directory("/proc");
-    const auto found = read_process(proc.get(), process.pid);
+    const auto found = look_at(process.pid);
     if (!found || found->start_time != process.start_time) return;
     ::syscall(kPidfdSendSignal, pidfd.get(), signal, nullptr, 0U);
 }

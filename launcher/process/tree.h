@@ -48,6 +48,9 @@ struct Process {
 std::vector<Process> descendants_among(const std::vector<Process>& all, pid_t root,
                                        const std::set<pid_t>& spare);
 
+/// The process of that pid, if there is one.
+std::optional<Process> look_at(pid_t pid);
+
 /// Every process that can be seen.
 Result<std::vector<Process>> all_processes(const std::string& proc = "/proc");
 

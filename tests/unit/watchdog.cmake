@@ -1,0 +1,3 @@
+foreach(part timers server)
+    torchelastic_unit_test(watchdog_${part}_test LINKS torchelastic::watchdog)
+endforeach()
