@@ -10,7 +10,7 @@ readonly suites=(trixie forky)
 readonly packages=(
     g++ cmake ninja-build pkg-config python3
     libasio-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libexpected-dev libsodium-dev
-    libslurm-dev libpmix-dev libhwloc-dev libgtest-dev libbenchmark-dev
+    libslurm-dev libpmix-dev libhwloc-dev libcpp-httplib-dev libgtest-dev libbenchmark-dev
     libtorch-dev python3-torch
 )
 readonly dpkg_options=(path-exclude=/usr/share/{doc,man,locale,info}/'*')

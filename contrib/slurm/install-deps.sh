@@ -25,7 +25,7 @@ packages_of() {
     build)
         echo g++ cmake ninja-build pkg-config libasio-dev libspdlog-dev libfmt-dev \
             nlohmann-json3-dev libexpected-dev libsodium-dev libslurm-dev libpmix-dev libhwloc-dev \
-            libgtest-dev libbenchmark-dev
+            libcpp-httplib-dev libgtest-dev libbenchmark-dev
         ;;
     cluster)
         echo slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge \

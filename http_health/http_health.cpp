@@ -1,0 +1,114 @@
+// The module that serves the health port: the only code that links cpp-httplib. It knows nothing of
+// the agent but whom to ask.
+#include <httplib.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <functional>
+#include <memory>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/deaf.h"
+#include "health/http.h"
+
+namespace {
+
+using torchelastic::health::HttpAnswerer;
+using torchelastic::health::HttpModule;
+
+constexpr std::size_t kLongest = 4096;
+constexpr auto kPatience = std::chrono::milliseconds(300);
+
+/// Everything happens on the one thread that accepts: probes ask seldom and briefly.
+class OneThread : public httplib::TaskQueue {
+    using Enqueued = decltype(std::declval<httplib::TaskQueue&>().enqueue(nullptr));
+
+public:
+    Enqueued enqueue(std::function<void()> task) override {
+        task();
+        return static_cast<Enqueued>(true);  // bool in newer releases, void in older ones
+    }
+    void shutdown() override {}
+};
+
+class Server {
+public:
+    explicit Server(const HttpAnswerer& answerer) : answerer_(answerer) {
+        const auto answer = [this](const httplib::Request&, httplib::Response& response) {
+            char body[kLongest] = "";
+            response.status = answerer_.answer(answerer_.context, body, sizeof body);
+            response.set_content(body, "application/json");
+        };
+        server_.Get("/", answer);
+        server_.Get("/health", answer);
+        server_.new_task_queue = [] { return new OneThread; };
+        // The library's own default, SO_REUSEPORT, would share the port with another agent.
+        server_.set_socket_options([](int socket) {
+            const int yes = 1;
+            const int no = 0;
+            ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+            ::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+        });
+        // Whoever connects and says nothing delays the end of the job by that.
+        server_.set_keep_alive_max_count(1);
+        server_.set_payload_max_length(kLongest);
+        server_.set_read_timeout(kPatience);
+        server_.set_write_timeout(kPatience);
+    }
+
+    bool bind(const char* address, std::uint16_t port) {
+        return server_.bind_to_port(address, port);
+    }
+
+    void start() {
+        const torchelastic::Deaf deaf;
+        thread_ = std::thread([this] { server_.listen_after_bind(); });
+        // A server that is told to stop before it runs does not (cpp-httplib 0.11).
+        while (!server_.is_running())
+            std::this_thread::yield();
+    }
+
+    ~Server() {
+        if (!thread_.joinable()) return;
+        server_.stop();
+        thread_.join();
+    }
+
+private:
+    HttpAnswerer answerer_;
+    httplib::Server server_;
+    std::thread thread_;
+};
+
+/// A machine without IPv6 has no "::".
+void* serve(std::uint16_t port, const HttpAnswerer* answerer, int* why) try {
+    for (const char* address : {"::", "0.0.0.0"}) {
+        auto server = std::make_unique<Server>(*answerer);
+        errno = 0;
+        if (!server->bind(address, port)) {
+            *why = errno;
+            continue;
+        }
+        server->start();
+        return server.release();
+    }
+    return nullptr;
+} catch (const std::system_error& error) {  // no thread is to be had
+    *why = error.code().value();
+    return nullptr;
+}
+
+void end(void* server) {
+    delete static_cast<Server*>(server);
+}
+
+constexpr HttpModule kModule = {torchelastic::health::kHttpVersion, serve, end};
+
+}  // namespace
+
+extern "C" const HttpModule* torchelastic_http_module() {
+    return &kModule;
+}
