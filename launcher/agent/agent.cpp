@@ -95,11 +95,13 @@ void Agent::pass_on(int signal) {
 }
 
 void Agent::handle(const Event& event) {
+    if (setup_.witness.hears) setup_.witness.hears(event);
     for (const Action& each : lifecycle_.handle(event))
         perform(each);
 }
 
 void Agent::perform(const Action& action) {
+    if (setup_.witness.does) setup_.witness.does(action);
     if (const auto* word = std::get_if<Tell>(&action)) {
         tell(word->message);
     } else if (std::holds_alternative<Announce>(action)) {
@@ -182,7 +184,7 @@ void Agent::start_workers(const Assignment& assignment) {
     if (store_) open_store(assignment);
     own_cause_.reset();
     if (auto never = workers_.start(assignment)) return handle(WorkerEnded{0, std::move(*never)});
-    handle(WorkersStarted{});
+    handle(WorkersStarted{workers_.pids()});
 }
 
 void Agent::exit(const Verdict& verdict) {

@@ -17,12 +17,19 @@
 
 namespace torchelastic::agent {
 
+/// Someone who sees all that an agent goes through, each before the agent acts on it.
+struct Witness {
+    std::function<void(const Event&)> hears;
+    std::function<void(const Action&)> does;
+};
+
 /// What an agent is made of, once it has met the others.
 struct Setup {
     WorkerSetup workers;
     coordinator::Plan plan;  ///< used by the agent that coordinates
     rdzv::KeepAlive keep_alive;
     rdzv::Meeting meeting;
+    Witness witness;
     std::optional<std::string> trouble;  ///< why this node cannot take part, in the end
 };
 

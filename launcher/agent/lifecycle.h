@@ -2,6 +2,7 @@
 // of the outside. Pure: events in, actions out.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,7 +14,9 @@
 namespace torchelastic::agent {
 
 /// The workers of the assignment run.
-struct WorkersStarted {};
+struct WorkersStarted {
+    std::vector<std::int64_t> pids;  ///< by local rank
+};
 /// One worker ended; with 0 if there is no failure. `ordered` is filled in by the lifecycle.
 struct WorkerEnded {
     int local_rank = 0;

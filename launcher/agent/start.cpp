@@ -17,8 +17,10 @@
 #include "agent/agent.h"
 #include "agent/error_file.h"
 #include "agent/interfaces.h"
+#include "agent/observation.h"
 #include "agent/place.h"
 #include "agent/stderr.h"
+#include "agent/timer_file.h"
 #include "agent/workforce.h"
 #include "base/module.h"
 #include "base/signal_name.h"
@@ -119,19 +121,22 @@ std::string names_of(const std::set<int>& signals) {
     return join(names, ",");
 }
 
-/// Whether the user asked for files of the workers.
+/// Whether the user asked for files of the run.
 bool keeps_logs(const options::Options& options) {
+    const bool events = options.event_log == options::EventLog{options::EventLog::To::file, ""};
     return options.log_dir || options.redirects != options::StreamMap{} ||
-           options.tee != options::StreamMap{};
+           options.tee != options::StreamMap{} || events;
 }
 
 /// One run of one agent: owns the loop and all that lives on it.
 class Run {
 public:
-    Run(const options::Options& options, const Environment& environment, std::string log_base)
+    Run(const options::Options& options, const Environment& environment, std::string log_base,
+        std::optional<std::string> timer_file)
         : options_(options),
           environment_(environment),
           log_base_(std::move(log_base)),
+          timer_file_(std::move(timer_file)),
           log_(net::host_name(), level(environment),
                [this](std::string_view text) { stderr_.write(text); }) {}
 
@@ -166,6 +171,7 @@ private:
         if (!signals) return failure(std::move(signals).error());
         signals_.emplace(std::move(*signals));
 
+        observation_.answer_probes(environment_);
         auto place = find_place(options_, environment_, net::host_name());
         if (!place) return failure(std::move(place).error());
         place_ = std::move(*place);
@@ -217,8 +223,11 @@ private:
             warn_of_threads(setup.workers.setting.workers);
         }
         setup.meeting = std::move(meeting);
-        agent_.emplace(loop_, log_, *reaper_, std::move(setup),
-                       logs ? std::move(*logs) : Logs::none(), [this](int code) { end(code); });
+        Logs files = logs ? std::move(*logs) : Logs::none();
+        observation_.watch_timers(timer_file_, setup.workers);
+        observation_.attend(setup, backend(), files.root());
+        agent_.emplace(loop_, log_, *reaper_, std::move(setup), std::move(files),
+                       [this](int code) { end(code); });
         agent_->begin();
     }
 
@@ -234,6 +243,11 @@ private:
         setup.workers.setting.workers = force->workers;
         setup.workers.setting.devices = std::move(force->devices);
         setup.workers.cpus = std::move(force->cpus);
+    }
+
+    std::string backend() const {
+        if (options_.rdzv_backend == options::Backend::pmix) return "pmix";
+        return place_.allocation ? "slurm" : "standalone";
     }
 
     coordinator::Plan plan(const rdzv::Meeting& meeting) const {
@@ -297,9 +311,11 @@ private:
     const options::Options& options_;
     const Environment& environment_;
     std::string log_base_;
+    std::optional<std::string> timer_file_;
     net::Loop loop_;
     Stderr stderr_{loop_};
     report::Log log_;
+    Observation observation_{loop_, log_, [this](std::string_view text) { stderr_.write(text); }};
     std::unique_ptr<process::Reaper> reaper_;
     std::optional<net::Signals> signals_;
     process::Echo echo_;
@@ -337,8 +353,10 @@ private:
 
 int run_agent(const options::Options& options, const Environment& environment) {
     const Scratch scratch(options);
-    return process::run_under_keeper([&] { return Run(options, environment, scratch.path())(); },
-                                     scratch.to_remove());
+    const TimerFile timer_file(environment, scratch.to_remove());
+    return process::run_under_keeper(
+        [&] { return Run(options, environment, scratch.path(), timer_file.path())(); },
+        scratch.to_remove());
 }
 
 }  // namespace torchelastic::agent

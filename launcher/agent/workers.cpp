@@ -174,6 +174,7 @@ std::string Workers::folder(int local_rank) const {
 }
 
 void Workers::take_exit(const process::WorkerExit& exit) {
+    const auto killed = setup_.why_killed ? setup_.why_killed(exit.pid) : std::nullopt;
     if (exit.status.success()) return ended_(exit.local_rank, std::nullopt);
     WorkerFailure failure{.agent = self_, .local_rank = exit.local_rank};
     failure.rank = assignment_.first_rank + exit.local_rank;
@@ -186,6 +187,7 @@ void Workers::take_exit(const process::WorkerExit& exit) {
         tell_if_full(logs_.try_writing());
         examine(failure);
     }
+    if (killed) failure.message = *killed + (failure.message.empty() ? "" : ": ") + failure.message;
     ended_(exit.local_rank, std::move(failure));
 }
 
@@ -236,6 +238,13 @@ void Workers::finish(const std::vector<process::Process>& stragglers,
         if (!complete) log_.warning("the console takes no output: the rest is in " + logs_.root());
         stopped();
     });
+}
+
+std::vector<std::int64_t> Workers::pids() const {
+    std::vector<std::int64_t> pids;
+    for (int rank = 0; group_ && rank < setup_.setting.workers; ++rank)
+        pids.push_back(group_->pid(rank));
+    return pids;
 }
 
 void Workers::signal_all(int signal) {

@@ -32,6 +32,8 @@ struct WorkerSetup {
     std::vector<Cpus> cpus;            ///< by local rank, or empty: where the agent may run
     bool keeps_logs = false;           ///< people can look at the files afterwards
     bool alone = true;                 ///< no other node: stdin is the workers' to read
+    /// Why a worker that is dead was killed, where this agent knows it.
+    std::function<std::optional<std::string>(pid_t pid)> why_killed;
 };
 
 class Workers {
@@ -47,6 +49,9 @@ public:
     /// Starts those of a round; the ones of the last round must have been stopped. If one cannot be
     /// started none runs, and the failure says why.
     std::optional<coordinator::WorkerFailure> start(const coordinator::Assignment& assignment);
+
+    /// By local rank, of those that were started last.
+    std::vector<std::int64_t> pids() const;
 
     /// Signals them, kills what is left after the grace, shows their output to its end, and calls
     /// `stopped` from the loop. Called again while it works, only the new `stopped` is called.

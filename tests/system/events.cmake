@@ -1,0 +1,1 @@
+torchelastic_system_test(events HEAVY TIMEOUT 320)
