@@ -136,7 +136,8 @@ def a_line_may_be_longer_than_memory(place):
         equal(job.wait(60), 0, "exit code")
     equal(shown, len("[default0]:") + size + len("|\n"), "bytes shown")
     equal(tail, b"x|\n", "the line's end")
-    check(0 < memory < 20 << 10, f"the agent takes less than 20 MB: {memory} kB")
+    # Sanitizers take much, but not as much as the line.
+    check(0 < memory << 10 < size // 4, f"the agent takes far less than the line: {memory} kB")
 
 
 def a_file_may_be_emptied(place):
