@@ -66,6 +66,13 @@ def wrong_options(place):
             (["--rdzv-conf==b", "a.py"], "'=b' is not in the form KEY=VALUE"),
             (["--rdzv-conf=join_timeout=0", "a.py"], "join_timeout takes .*, not '0'"),
             (["--rdzv-backend=nope", "a.py"], "'nope'"),
+            (["--rdzv-endpoint=bad host:12", "a.py"], "'bad host:12'"),
+            (["--master-port=99999", "a.py"], "'99999' is no port"),
+            (["--node-rank=-1", "a.py"], "'-1' must be 0 or more"),
+            (["--event-log-handler=nope", "a.py"], "'nope' is no place for events"),
+            (["--numa-binding=nope", "a.py"], "'nope'"),
+            (["--logs-specs=nope", "a.py"], "'nope'"),
+            (["--print-completion=fish"], "'fish'"),
             (["--module", "--no-python", "a"], "--no-python and --module"),
             ([b"--\xff\xfe", "a.py"], r"unrecognized arguments: --\\xff\\xfe"),
             (["--x\ny", "a.py"], r"unrecognized arguments: --x\\x0ay")):

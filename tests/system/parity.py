@@ -294,6 +294,15 @@ def recorded_exception(place):
           outcome.output)
 
 
+def timer_file_where_asked_for(place):
+    script = 'if [ -p "$TORCHELASTIC_TIMER_FILE" ]; then echo a pipe; ' \
+             'else echo "${TORCHELASTIC_TIMER_FILE-none}"; fi'
+    for given, said in (({}, "none"), ({"TORCHELASTIC_ENABLE_FILE_TIMER": "0"}, "none"),
+                        ({"TORCHELASTIC_ENABLE_FILE_TIMER": "1"}, "a pipe")):
+        outcome = run(place, "--no-python", "sh", "-c", script, environment=given)
+        equal(outcome.output, said + "\n", f"with {given}")
+
+
 def exit_code_of_the_worker(place):
     for code in (138, 7):
         outcome = run(place, "--nproc-per-node=2", "--no-python", "sh", "-c",
@@ -395,4 +404,4 @@ alone.run_cases(__doc__, (
     signals_are_told_to_workers, nccl_errors_end_collectives, recorded_exception,
     exit_code_of_the_worker, restarts_run_out, store_goes_with_the_job, address_of_the_store,
     run_id_that_was_chosen, many_lines_of_many_workers, cause_for_whoever_started_us,
-    duplicate_filters))
+    duplicate_filters, timer_file_where_asked_for))

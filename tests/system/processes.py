@@ -172,8 +172,9 @@ def told_while_it_starts(place):
 
 
 def hidden_processes(place):
+    both = "until [ $(ls hidden.0.* | wc -l) = 6 ]; do sleep 0.01; done; "
     for how, code in (("exit 0", 0), ("exit 3", 3), ("kill -KILL $$", 137)):
-        outcome = expect_end(place, place.shell(HIDE + how, "--shutdown-timeout=1"), code)
+        outcome = expect_end(place, place.shell(HIDE + both + how, "--shutdown-timeout=1"), code)
         equal(len(list(place.folder.glob("hidden.0.*"))), 6, "hidden", outcome.output)
         clear(place)
     job = place.shell(HIDE + ": >runs.$RANK; exec sleep 1000", "--shutdown-timeout=1")
