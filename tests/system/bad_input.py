@@ -163,7 +163,8 @@ def more_workers_than_allowed(place):
     place.expect_nothing_left(outcome.output)
     outcome = place.run(f"--nproc-per-node={MANY}", "--no-python", "true",
                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)))
-    expect_one_line(outcome, 127, r"start true: make a pipe: too many open files \(the limit is ulimit -n\)")
+    expect_one_line(outcome, 127,
+                    r"start true: make a pipe: too many open files \(the limit is ulimit -n\)")
 
 
 def taken_port(place):
@@ -196,8 +197,8 @@ def reader_that_goes(place):
         reader, writer = os.pipe()
         job = subprocess.Popen(
             [harness.program("bin/torchelastic"), "run", "--nproc-per-node=2", "--tee=3",
-             "--log-dir=logs", "--no-python", "sh", "-c", script], cwd=place.folder, env=place.environment,
-            stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, start_new_session=True)
+             "--log-dir=logs", "--no-python", "sh", "-c", script],
+            cwd=place.folder, env=place.environment, stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, start_new_session=True)
         os.close(writer)
         os.read(reader, 1)
         os.close(reader)
@@ -239,7 +240,7 @@ def run_with_variables(place, size):
 
 
 def raw_bytes(place):
-    """Arguments, names and variables are bytes; where they are shown they cannot harm a terminal."""
+    """Arguments, names and variables are bytes; where they are shown they do no terminal harm."""
     words = ["größe".encode(), b"\xff\xfe", b"$$", b"$x ${local_rank}x", b"--help", b"", b"a\nb",
              b"\x1b[31m"]
     (place.folder / "wörk er.sh").write_text(

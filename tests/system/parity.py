@@ -5,7 +5,6 @@ real Python scripts and the torch of this machine."""
 import functools
 import json
 import os
-import re
 import socket
 
 import alone
@@ -186,14 +185,6 @@ def failing_worker(place):
     expect_ranks(place, 0, outcome)
     equal(count("Root Cause", outcome.output), 1, "reports", outcome.output)
     check(count("^RuntimeError: --fail", outcome.output) >= 1, "the exception", outcome.output)
-
-
-def failing_agent(place):
-    (place.folder / "file").write_text("")
-    outcome = run(place, "--nproc-per-node=4", "--log-dir=file", "checked.py", code=1)
-    equal(count("make the log folder file: not a directory", outcome.output), 1, "lines",
-          outcome.output)
-    expect_ranks(place, 0, outcome)
 
 
 def standalone(place):
@@ -398,7 +389,7 @@ def duplicate_filters(place):
 alone.run_cases(__doc__, (
     python_script, local_rank_as_argument, options_of_the_old_launcher, program_without_python,
     one_worker_by_default, options_in_the_environment, number_of_workers,
-    backend_of_torchrun_on_one_node, failing_worker, failing_agent, standalone, by_run_path,
+    backend_of_torchrun_on_one_node, failing_worker, standalone, by_run_path,
     is_torchelastic_launched, logs_specs_must_be_known, all_reduce_by_tcp,
     all_reduce_by_environment, all_reduce_after_restarts, remote_calls, captured_logs,
     signals_are_told_to_workers, nccl_errors_end_collectives, recorded_exception,
