@@ -198,7 +198,8 @@ def reader_that_goes(place):
         job = subprocess.Popen(
             [harness.program("bin/torchelastic"), "run", "--nproc-per-node=2", "--tee=3",
              "--log-dir=logs", "--no-python", "sh", "-c", script],
-            cwd=place.folder, env=place.environment, stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, start_new_session=True)
+            cwd=place.folder, env=place.environment, stdin=subprocess.DEVNULL, stdout=writer,
+            stderr=writer, start_new_session=True)
         os.close(writer)
         os.read(reader, 1)
         os.close(reader)
