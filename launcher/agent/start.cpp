@@ -116,6 +116,7 @@ std::set<int> ending_signals(const options::Options& options) {
 
 std::string names_of(const std::set<int>& signals) {
     std::vector<std::string> names;
+    names.reserve(signals.size());
     for (const int each : signals)
         names.push_back(signal_name(each));
     return join(names, ",");
