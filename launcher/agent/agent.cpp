@@ -8,11 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "agent/command.h"
 #include "agent/error_file.h"
-#include "base/endpoint.h"
-#include "base/text.h"
-#include "net/host.h"
 #include "report/failure_report.h"
 
 namespace torchelastic::agent {
@@ -35,7 +31,9 @@ Agent::Agent(net::Loop& loop, report::Log& log, process::Reaper& reaper, Setup s
       workers_(loop, log, reaper, setup_.workers, std::move(logs), setup_.meeting.id,
                [this](int local_rank, std::optional<WorkerFailure> failed) {
                    handle(WorkerEnded{local_rank, std::move(failed)});
-               }) {}
+               }),
+      store_(loop, log, setup_.workers.options, setup_.workers.environment, setup_.meeting.address,
+             setup_.workers.alone) {}
 
 void Agent::begin() {
     if (auto* host = std::get_if<rdzv::Host>(&setup_.meeting.place)) {
@@ -124,64 +122,14 @@ void Agent::tell(const Up& message) {
     std::visit([this](const auto& each) { session_->send(wire::Message(each)); }, message);
 }
 
-/// Every round has a store of its own, on a port of its own unless the user chose one: what a
-/// straggler of the last round still says cannot be heard, and the port is bound before anyone is
-/// told of it.
 void Agent::announce() {
-    const options::Options& options = setup_.workers.options;
-    store_.reset();
-    reserved_.reset();
-    if (rank0_serves_store(options.worker_store, setup_.workers.environment)) {
-        auto port = net::ReservedPort::open(options.master_port.value_or(0));
-        if (!port) return refuse_port(std::move(port).error());
-        reserved_ = std::move(*port);
-        return tell(Ready{reserved_->port(), false});
-    }
-    auto server = store::Server::open(loop_, store_address(), options.master_port.value_or(0),
-                                      [this](const std::string& line) { log_.warning(line); });
-    if (!server) {
-        return refuse_port(std::move(server).error());
-    }
-    store_ = std::move(*server);
-    tell(Ready{store_->port(), true});
-}
-
-void Agent::refuse_port(Error error) {
-    std::string why = std::move(error).because("open the workers' store").text();
-    if (const auto port = setup_.workers.options.master_port) {
-        why += fmt::format(" (--master-port={}: leave it out for a free one)", *port);
-    }
-    handle(CannotAnnounce{std::move(why)});
-}
-
-/// Where the store of a single node listens. Who calls that node by a name (--master-addr) leaves
-/// it to the resolver on which of its addresses the workers come.
-std::string Agent::store_address() const {
-    const std::string& address = setup_.meeting.address;
-    return setup_.workers.alone && is_numeric_address(address) ? address : "";
-}
-
-/// Only the nodes of the round are let in: torch's clients can prove nothing more. A node whose
-/// workers go out by another address than its agent (--local-addr) cannot be told from a stranger.
-void Agent::open_store(const Assignment& assignment) {
-    if (!setup_.workers.options.local_addr) {
-        std::vector<std::string> members = split(assignment.members, ' ');
-        if (!is_numeric_address(setup_.meeting.address)) {
-            for (const net::Interface& each : net::interfaces())
-                members.push_back(each.address);
-        }
-        members.insert(members.end(), {"127.0.0.1", "::1"});
-        store_->allow(members);
-    }
-    store_->start();
+    auto ready = store_.prepare();
+    if (!ready) return handle(CannotAnnounce{ready.error().text()});
+    tell(*ready);
 }
 
 void Agent::start_workers(const Assignment& assignment) {
-    if (assignment.group_rank != 0) {
-        store_.reset();
-        reserved_.reset();
-    }
-    if (store_) open_store(assignment);
+    store_.begin(assignment);
     own_cause_.reset();
     if (auto never = workers_.start(assignment)) return handle(WorkerEnded{0, std::move(*never)});
     handle(WorkersStarted{workers_.pids()});
@@ -189,8 +137,7 @@ void Agent::start_workers(const Assignment& assignment) {
 
 void Agent::exit(const Verdict& verdict) {
     verdict_ = verdict;
-    store_.reset();
-    reserved_.reset();
+    store_.close();
     // The verdict is the coordinator's to print. This agent speaks where nobody else can.
     if (verdict.outcome == Outcome::refused || verdict.outcome == Outcome::coordinator_lost) {
         log_.error(verdict.reason);

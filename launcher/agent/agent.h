@@ -10,10 +10,9 @@
 
 #include "agent/hub.h"
 #include "agent/lifecycle.h"
+#include "agent/round_store.h"
 #include "agent/workers.h"
-#include "net/listener.h"
 #include "rdzv/rendezvous.h"
-#include "store/server.h"
 
 namespace torchelastic::agent {
 
@@ -54,9 +53,6 @@ private:
     void perform(const Action& action);
     void tell(const coordinator::Up& message);
     void announce();
-    void refuse_port(Error error);
-    std::string store_address() const;
-    void open_store(const coordinator::Assignment& assignment);
     void start_workers(const coordinator::Assignment& assignment);
     void exit(const coordinator::Verdict& verdict);
     void end_if_done();
@@ -68,11 +64,10 @@ private:
     std::function<void(int)> ended_;
     Lifecycle lifecycle_;
     Workers workers_;
+    RoundStore store_;
 
     std::optional<Hub> hub_;                // this agent coordinates,
     std::optional<rdzv::Session> session_;  // or that one does
-    std::optional<store::Server> store_;
-    std::optional<net::ReservedPort> reserved_;
     std::optional<coordinator::Verdict> verdict_;
     std::optional<coordinator::Done> done_;
     std::optional<coordinator::WorkerFailure> own_cause_;  ///< the round's first failure here

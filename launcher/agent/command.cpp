@@ -66,10 +66,4 @@ std::vector<std::string> worker_command(const options::Options& options, const E
     return argv;
 }
 
-bool rank0_serves_store(options::WorkerStore asked, const Environment& base) {
-    if (asked != options::WorkerStore::automatic) return asked == options::WorkerStore::rank0;
-    const auto libuv = base.find("USE_LIBUV");
-    return libuv != base.end() && libuv->second == "0";
-}
-
 }  // namespace torchelastic::agent

@@ -1,4 +1,4 @@
-// What a worker runs, and who serves its store. Pure.
+// What a worker runs. Pure.
 #pragma once
 
 #include <string>
@@ -15,10 +15,5 @@ namespace torchelastic::agent {
 /// there, every other dollar stays as it is.
 std::vector<std::string> worker_command(const options::Options& options, const Environment& base,
                                         int local_rank);
-
-/// Whether worker rank 0 serves the c10d store instead of its agent: as asked for, and by itself
-/// where USE_LIBUV=0 says that torch lacks libuv: it then refuses even to be a client of a store
-/// that it does not host itself.
-bool rank0_serves_store(options::WorkerStore asked, const Environment& base);
 
 }  // namespace torchelastic::agent

@@ -9,9 +9,7 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
-#include <random>
 
 #include <fmt/format.h>
 
@@ -56,19 +54,6 @@ Result<Logs> Logs::open(const std::string& base, const std::string& run_name) {
     auto root = make_unique_folder(parent + "/" + file_name(run_name));
     if (!root) return failure(std::move(root).error());
     return Logs(std::move(*root));
-}
-
-std::string scratch_folder() {
-    // As Python's tempfile: a TMPDIR that came along from the login node need not exist here.
-    std::string parent = "/tmp";
-    for (const char* name : {"TMPDIR", "TEMP", "TMP"}) {
-        const char* value = std::getenv(name);
-        if (value == nullptr || ::access(value, W_OK | X_OK) != 0) continue;
-        parent = value;
-        break;
-    }
-    if (::access(parent.c_str(), W_OK | X_OK) != 0) parent = "/var/tmp";
-    return fmt::format("{}/torchelastic_{}_{:08x}", parent, ::getpid(), std::random_device()());
 }
 
 std::string Logs::folder(int round) const {

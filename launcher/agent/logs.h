@@ -15,7 +15,7 @@ namespace torchelastic::agent {
 
 class Logs {
 public:
-    /// `base`: --log-dir or, without one, scratch_folder(); created if need be; "/dev/null" for no
+    /// `base`: Scratch::path(); created if need be; "/dev/null" for no
     /// files.
     static Result<Logs> open(const std::string& base, const std::string& run_name);
     /// No files.
@@ -43,9 +43,5 @@ private:
 
     std::string root_;
 };
-
-/// A name below $TMPDIR, or where temporary files can be, that nobody else has; nothing is made.
-/// Whoever outlives the agent removes it in the end, if no one asked for what it holds.
-std::string scratch_folder();
 
 }  // namespace torchelastic::agent

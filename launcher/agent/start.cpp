@@ -6,7 +6,6 @@
 
 #include <csignal>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -17,19 +16,17 @@
 #include "agent/agent.h"
 #include "agent/error_file.h"
 #include "agent/interfaces.h"
+#include "agent/meeting.h"
 #include "agent/observation.h"
 #include "agent/place.h"
+#include "agent/scratch.h"
 #include "agent/stderr.h"
 #include "agent/timer_file.h"
 #include "agent/workforce.h"
-#include "base/module.h"
 #include "base/signal_name.h"
 #include "base/text.h"
 #include "net/host.h"
 #include "process/keeper.h"
-#include "rdzv/module.h"
-#include "rdzv/pmix.h"
-#include "rdzv/slurm.h"
 #include "wire/handshake.h"
 
 namespace torchelastic::agent {
@@ -53,46 +50,6 @@ std::string run_id(const options::Options& options, const rdzv::Meeting& meeting
     if (options.rdzv_id != "none" && !options.rdzv_id.empty()) return options.rdzv_id;
     return meeting.credentials.run_id.empty() ? wire::random_hexadecimal(8)
                                               : meeting.credentials.run_id;
-}
-
-rdzv::Meeting meet_nobody(const Place& place, const options::Options& options) {
-    rdzv::Meeting meeting;
-    meeting.id = place.node;
-    meeting.address = options.master_addr.value_or(options.local_addr.value_or("127.0.0.1"));
-    meeting.expected = {place.node};
-    meeting.place = rdzv::Host{};
-    return meeting;
-}
-
-rdzv::Settings settings(const options::Options& options) {
-    rdzv::Settings settings;
-    settings.join_timeout = options.rdzv_conf.join_timeout;
-    settings.keep_alive = {options.rdzv_conf.keep_alive_interval,
-                           options.rdzv_conf.keep_alive_max_attempt};
-    settings.local_address = options.local_addr;
-    settings.port_range = options.rdzv_conf.port_range;
-    settings.pmix_timeout = options.rdzv_conf.pmix_timeout;
-    return settings;
-}
-
-std::unique_ptr<rdzv::Rendezvous> pmix_rendezvous(net::Loop& loop, const Place& place,
-                                                  const options::Options& options,
-                                                  const Environment& environment) {
-    rdzv::Member member;
-    member.node = place.node;
-    if (place.allocation) {
-        member.run_id = place.allocation->run_id;
-        member.pause = rdzv::kSlurmPause;
-        if (place.allocation->index == 0) member.address = place.allocation->address;
-    }
-    const auto plugins = environment.find("TORCHELASTIC_PLUGIN_PATH");
-    auto folders =
-        module_folders(plugins == environment.end() ? "" : plugins->second, program_file());
-    return rdzv::pmix_rendezvous(
-        loop, std::move(member), settings(options),
-        [folders = std::move(folders)](const std::string& card, const auto& doing) {
-            return rdzv::exchange_by_module(rdzv::kPmixModule, folders, card, doing);
-        });
 }
 
 /// The workers' store needs a descriptor for each rank of the job. Returns what the limit was: the
@@ -120,13 +77,6 @@ std::string names_of(const std::set<int>& signals) {
     for (const int each : signals)
         names.push_back(signal_name(each));
     return join(names, ",");
-}
-
-/// Whether the user asked for files of the run.
-bool keeps_logs(const options::Options& options) {
-    const bool events = options.event_log == options::EventLog{options::EventLog::To::file, ""};
-    return options.log_dir || options.redirects != options::StreamMap{} ||
-           options.tee != options::StreamMap{} || events;
 }
 
 /// One run of one agent: owns the loop and all that lives on it.
@@ -177,11 +127,8 @@ private:
         if (!place) return failure(std::move(place).error());
         place_ = std::move(*place);
         open_files_ = raise_descriptor_limit();
-        if (options_.rdzv_backend == options::Backend::pmix) {
-            rendezvous_ = pmix_rendezvous(loop_, place_, options_, environment_);
-        } else if (place_.allocation) {
-            rendezvous_ = rdzv::slurm_rendezvous(loop_, *place_.allocation, settings(options_));
-        } else {
+        rendezvous_ = choose_rendezvous(loop_, place_, options_, environment_);
+        if (!rendezvous_) {
             take_part(meet_nobody(place_, options_));
             return {};
         }
@@ -209,7 +156,7 @@ private:
             setup.workers.setting.gloo_interface = gloo_interface(
                 text_of("/etc/hosts"), net::host_name(), net::interfaces(), meeting.address);
         }
-        setup.keep_alive = settings(options_).keep_alive;
+        setup.keep_alive = keep_alive(options_);
         if (auto counted = count_nodes(place_, options_, meeting.expected.size()); !counted) {
             setup.trouble = counted.error().text();
         }
@@ -226,7 +173,7 @@ private:
         setup.meeting = std::move(meeting);
         Logs files = logs ? std::move(*logs) : Logs::none();
         observation_.watch_timers(timer_file_, setup.workers);
-        observation_.attend(setup, backend(), files.root());
+        observation_.attend(setup, backend_name(place_, options_), files.root());
         agent_.emplace(loop_, log_, *reaper_, std::move(setup), std::move(files),
                        [this](int code) { end(code); });
         agent_->begin();
@@ -244,11 +191,6 @@ private:
         setup.workers.setting.workers = force->workers;
         setup.workers.setting.devices = std::move(force->devices);
         setup.workers.cpus = std::move(force->cpus);
-    }
-
-    std::string backend() const {
-        if (options_.rdzv_backend == options::Backend::pmix) return "pmix";
-        return place_.allocation ? "slurm" : "standalone";
     }
 
     coordinator::Plan plan(const rdzv::Meeting& meeting) const {
@@ -327,27 +269,6 @@ private:
     std::optional<Agent> agent_;
     int code_ = 1;
     bool ended_ = false;
-};
-
-/// The folder of logs that nobody asked for: error files live there. Both the keeper and the agent
-/// remove it, because either may be killed.
-class Scratch {
-public:
-    explicit Scratch(const options::Options& options)
-        : keep_(keeps_logs(options)), path_(options.log_dir.value_or(scratch_folder())) {}
-    ~Scratch() {
-        std::error_code ignored;
-        if (!keep_) std::filesystem::remove_all(path_, ignored);
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-
-    const std::string& path() const { return path_; }
-    const char* to_remove() const { return keep_ ? nullptr : path_.c_str(); }
-
-private:
-    bool keep_;
-    std::string path_;
 };
 
 }  // namespace

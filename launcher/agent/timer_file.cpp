@@ -3,12 +3,11 @@
 
 #include <unistd.h>
 
-#include <filesystem>
 #include <random>
 
 #include <fmt/format.h>
 
-#include "agent/logs.h"
+#include "agent/scratch.h"
 
 namespace torchelastic::agent {
 
@@ -20,10 +19,9 @@ TimerFile::TimerFile(const Environment& environment, const char* scratch) {
         path_ = named->second;
         return;
     }
-    const auto folder = scratch != nullptr ? std::filesystem::path(scratch)
-                                           : std::filesystem::path(scratch_folder()).parent_path();
+    const std::string folder = scratch != nullptr ? scratch : temporary_folder();
     std::random_device random;
-    path_ = fmt::format("{}/watchdog_timer_{:08x}{:08x}", folder.string(), random(), random());
+    path_ = fmt::format("{}/watchdog_timer_{:08x}{:08x}", folder, random(), random());
     made_up_ = true;
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/logs.h"
+#include "agent/scratch.h"
 
 namespace torchelastic::agent {
 namespace {
@@ -82,7 +83,18 @@ TEST_F(LogFolders, say_that_nothing_can_be_written) {
 }
 
 TEST(ScratchFolder, is_another_one_each_time) {
-    EXPECT_NE(scratch_folder(), scratch_folder());
+    const Scratch one(options::Options{});
+    const Scratch other(options::Options{});
+    EXPECT_NE(one.path(), other.path());
+    EXPECT_EQ(one.to_remove(), one.path());
+}
+
+TEST(ScratchFolder, is_kept_where_the_user_named_it) {
+    options::Options options;
+    options.log_dir = "logs";
+    const Scratch scratch(options);
+    EXPECT_EQ(scratch.path(), "logs");
+    EXPECT_EQ(scratch.to_remove(), nullptr);
 }
 
 }  // namespace

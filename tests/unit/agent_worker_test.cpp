@@ -6,6 +6,7 @@
 #include "agent/command.h"
 #include "agent/environment.h"
 #include "agent/interfaces.h"
+#include "agent/round_store.h"
 
 namespace torchelastic::agent {
 namespace {

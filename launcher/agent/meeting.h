@@ -1,0 +1,28 @@
+// How this agent is to meet the others, as options and place have it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/environment.h"
+#include "agent/place.h"
+#include "net/loop.h"
+#include "options/parser.h"
+#include "rdzv/rendezvous.h"
+
+namespace torchelastic::agent {
+
+/// Null where there is nobody to meet.
+std::unique_ptr<rdzv::Rendezvous> choose_rendezvous(net::Loop& loop, const Place& place,
+                                                    const options::Options& options,
+                                                    const Environment& environment);
+
+/// What there is to know then.
+rdzv::Meeting meet_nobody(const Place& place, const options::Options& options);
+
+/// "pmix", "slurm", "standalone".
+std::string backend_name(const Place& place, const options::Options& options);
+
+rdzv::KeepAlive keep_alive(const options::Options& options);
+
+}  // namespace torchelastic::agent

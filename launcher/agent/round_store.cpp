@@ -1,0 +1,81 @@
+// Opening and closing the workers' store.
+#include "agent/round_store.h"
+
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/endpoint.h"
+#include "base/text.h"
+#include "net/host.h"
+
+namespace torchelastic::agent {
+
+RoundStore::RoundStore(net::Loop& loop, report::Log& log, const options::Options& options,
+                       const Environment& environment, std::string address, bool alone)
+    : loop_(loop),
+      log_(log),
+      by_rank0_(rank0_serves_store(options.worker_store, environment)),
+      port_(options.master_port.value_or(0)),
+      address_(std::move(address)),
+      alone_(alone),
+      lets_all_in_(options.local_addr.has_value()) {}
+
+Result<coordinator::Ready> RoundStore::prepare() {
+    close();
+    auto ready = by_rank0_ ? reserve() : serve();
+    if (ready) return ready;
+    Error error = std::move(ready).error().because("open the workers' store");
+    if (port_ == 0) return failure(std::move(error));
+    return failure(
+        fmt::format("{} (--master-port={}: leave it out for a free one)", error.text(), port_));
+}
+
+Result<coordinator::Ready> RoundStore::reserve() {
+    auto port = net::ReservedPort::open(port_);
+    if (!port) return failure(std::move(port).error());
+    reserved_ = std::move(*port);
+    return coordinator::Ready{reserved_->port(), false};
+}
+
+Result<coordinator::Ready> RoundStore::serve() {
+    // Who calls a single node by a name (--master-addr) leaves it to the resolver on which of its
+    // addresses the workers come.
+    const bool one_address = alone_ && is_numeric_address(address_);
+    auto server = store::Server::open(loop_, one_address ? address_ : "", port_,
+                                      [this](const std::string& line) { log_.warning(line); });
+    if (!server) return failure(std::move(server).error());
+    server_ = std::move(*server);
+    return coordinator::Ready{server_->port(), true};
+}
+
+// torch's clients can prove no more than where they come from. A node whose workers go out by
+// another address than its agent (--local-addr) cannot be told from a stranger.
+void RoundStore::begin(const coordinator::Assignment& assignment) {
+    if (assignment.group_rank != 0) return close();
+    if (!server_) return;
+    if (!lets_all_in_) {
+        std::vector<std::string> members = split(assignment.members, ' ');
+        if (!is_numeric_address(address_)) {
+            for (const net::Interface& each : net::interfaces())
+                members.push_back(each.address);
+        }
+        members.insert(members.end(), {"127.0.0.1", "::1"});
+        server_->allow(members);
+    }
+    server_->start();
+}
+
+void RoundStore::close() {
+    server_.reset();
+    reserved_.reset();
+}
+
+bool rank0_serves_store(options::WorkerStore asked, const Environment& base) {
+    if (asked != options::WorkerStore::automatic) return asked == options::WorkerStore::rank0;
+    const auto libuv = base.find("USE_LIBUV");
+    return libuv != base.end() && libuv->second == "0";
+}
+
+}  // namespace torchelastic::agent
