@@ -25,8 +25,8 @@ const Option kOptions[] = {
      "a failure; wins over --module and --no-python"},
     {"worker-store", 0, Kind::choice, Group::workers, "agent|rank0|auto", "auto",
      "agent,rank0,auto", true, true,
-     "Who serves the store through which workers find each other: the agent, which keeps it across "
-     "restarts, worker rank0 as with plain PyTorch, or auto for the agent where it can"},
+     "Who serves the store through which workers find each other: the agent, a new one for every "
+     "attempt, worker rank0 as with plain PyTorch, or auto for the agent unless USE_LIBUV=0"},
     {"virtual-local-rank", 0, Kind::flag, Group::workers, nullptr, nullptr, nullptr, true, true,
      "Give each worker LOCAL_RANK 0 and its own accelerator alone to see, so that compiled code is "
      "the same in all of them"},
