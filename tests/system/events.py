@@ -23,16 +23,38 @@ ENDED = ["torchelastic.job.verdict", STATUS + "SUCCEEDED"]
 # Rank 1 fails in the first round only.
 FAILS_ONCE = "[ $RANK.$TORCHELASTIC_RESTART_COUNT != 1.0 ] || exit 7; [ $RANK = 1 ] || sleep 0.2"
 
-# Rank 0 hangs in the first round only.
+# Many processes set many timers, and meet them; one ends without releasing its own. Then rank 0
+# hangs, in the first round only.
 HANGS_ONCE = """
 import os
 import time
 import torch.distributed.elastic.timer as timer
 
 timer.configure(timer.FileTimerClient(os.environ["TORCHELASTIC_TIMER_FILE"]))
-with timer.expires(after=60, scope="in time"):
-    pass
+
+def in_children(number, work):
+    children = []
+    for _ in range(number):
+        if child := os.fork():
+            children.append(child)
+        else:
+            work()
+            os._exit(0)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * number
+
+def meets_its_timers():
+    for i in range(10):
+        with timer.expires(after=60, scope="outer"), timer.expires(after=50, scope=str(i)):
+            pass
+
+def leaves_one_behind():
+    block = timer.expires(after=0.5, scope="left behind")
+    block.__enter__()
+    os._exit(0)
+
+in_children(10, meets_its_timers)
 if os.environ["RANK"] + os.environ["TORCHELASTIC_RESTART_COUNT"] == "00":
+    in_children(1, leaves_one_behind)
     with timer.expires(after=1, scope="the step"):
         time.sleep(1000)
 """
@@ -164,8 +186,10 @@ def ends_who_hangs(place, python):
     equal(job.code, 0, "exit code with a restart left", job.output)
     equal(count("watchdog: timer the step of pid .* expired: sends SIGKILL", job.output), 1,
           "lines that tell it", job.output)
+    equal(count("watchdog: timer left behind of pid .* expired: no process of this job",
+                job.output), 1, "lines of the timer of a dead process", job.output)
     said = names(events(place.folder / "timers"))
-    equal([said.count(each) for each in ("timer expired", "kill worker process")], [1, 1],
+    equal([said.count(each) for each in ("timer expired", "kill worker process")], [2, 1],
           "events", job.output)
     place.expect_no_files(job.output)
 
@@ -209,6 +233,24 @@ def ends_nobody_else(place):
         del place.environment["TORCHELASTIC_TIMER_FILE"]
 
 
+def tells_workers_the_pipe(place):
+    """As torchrun: its path where there is a watchdog, else what the environment says, if it does."""
+    for enabled, preset, told in (("1", None, r"/watchdog_timer_\w+"), ("1", "preset", "preset"),
+                                  ("0", "preset", "preset"), ("0", None, ""), (None, None, "")):
+        place.environment = {name: value for name, value in place.environment.items()
+                             if not name.startswith("TORCHELASTIC_") or "MARK" in name}
+        if enabled:
+            place.environment["TORCHELASTIC_ENABLE_FILE_TIMER"] = enabled
+        if preset:
+            place.environment["TORCHELASTIC_TIMER_FILE"] = str(place.folder / preset)
+        job = place.shell('[ -p "$TORCHELASTIC_TIMER_FILE" ] && kind=pipe; '
+                          'echo "told=$TORCHELASTIC_TIMER_FILE=$kind"').wait(60)
+        kind = "pipe" if enabled == "1" else ""
+        equal(count(f"^told=.*{told}={kind}$" if told else f"^told=={kind}$", job.output), 2,
+              f"workers that are told, with {enabled} and {preset}", job.output)
+    place.environment["TORCHELASTIC_ENABLE_FILE_TIMER"] = "1"
+
+
 def leaves_no_pipe_behind(place):
     kept = "--log-dir=kept"
     for whom, number, *options in (("agent", signal.SIGKILL), ("keeper", signal.SIGKILL),
@@ -230,7 +272,7 @@ def test():
         place = Place(pathlib.Path(folder))
         cases = ((logs_events,), (logs_nothing_in_vain,), (is_read_by_torch, python),
                  (answers_probes,), (ends_who_hangs, python), (ends_nobody_else,),
-                 (leaves_no_pipe_behind,))
+                 (tells_workers_the_pipe,), (leaves_no_pipe_behind,))
         for case, *more in cases:
             harness.step(case.__name__.replace("_", " "))
             place.forget()
