@@ -4,8 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "base/endpoint.h"
 #include "base/text.h"
 #include "net/host.h"
@@ -29,7 +27,8 @@ Result<coordinator::Ready> RoundStore::prepare() {
     Error error = std::move(ready).error().because("open the workers' store");
     if (port_ == 0) return failure(std::move(error));
     return failure(
-        fmt::format("{} (--master-port={}: leave it out for a free one)", error.text(), port_));
+        error.text() +
+        " (--master-addr and --master-port say where; without them a free port is taken)");
 }
 
 Result<coordinator::Ready> RoundStore::reserve() {

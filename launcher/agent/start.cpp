@@ -23,6 +23,7 @@
 #include "agent/stderr.h"
 #include "agent/timer_file.h"
 #include "agent/workforce.h"
+#include "base/endpoint.h"
 #include "base/signal_name.h"
 #include "base/text.h"
 #include "net/host.h"
@@ -157,6 +158,13 @@ private:
                 text_of("/etc/hosts"), net::host_name(), net::interfaces(), meeting.address);
         }
         setup.keep_alive = keep_alive(options_);
+        if (options_.master_addr && !is_numeric_address(*options_.master_addr)) {
+            // Workers would try for minutes.
+            auto resolves = net::check_resolves(*options_.master_addr);
+            if (!resolves) {
+                setup.trouble = std::move(resolves).error().because("--master-addr").text();
+            }
+        }
         if (auto counted = count_nodes(place_, options_, meeting.expected.size()); !counted) {
             setup.trouble = counted.error().text();
         }
@@ -172,6 +180,7 @@ private:
         }
         setup.meeting = std::move(meeting);
         Logs files = logs ? std::move(*logs) : Logs::none();
+        tell_where(files);
         observation_.watch_timers(timer_file_, setup.workers);
         observation_.attend(setup, backend_name(place_, options_), files.root());
         agent_.emplace(loop_, log_, *reaper_, std::move(setup), std::move(files),
@@ -203,6 +212,13 @@ private:
         plan.join_timeout = options_.rdzv_conf.join_timeout;
         plan.end_timeout = options_.shutdown_timeout + kEndMargin;
         return plan;
+    }
+
+    /// Nobody named the folder, and what is redirected appears nowhere else.
+    void tell_where(const Logs& files) {
+        if (options_.log_dir || !keeps_logs(options_)) return;
+        const std::string words = "no --log-dir: the workers' files are in " + files.root();
+        options_.redirects == options::StreamMap{} ? log_.info(words) : log_.warning(words);
     }
 
     void warn_of_threads(int workers) {

@@ -75,6 +75,13 @@ TEST(Variables, of_torchelastic_come_after_those_of_torchrun) {
               "TORCH_ELASTIC_SHUTDOWN_TIMEOUT: '-1' must be 0 or more");
 }
 
+TEST(Variables, that_are_empty_give_no_nodes_and_no_backend) {
+    const Variables empty = {{"PET_NNODES", ""}, {"PET_RDZV_BACKEND", ""}, {"PET_LOG_DIR", ""}};
+    EXPECT_EQ(options({"a"}, empty).nnodes, std::nullopt);
+    EXPECT_EQ(options({"a"}, empty).rdzv_backend, Backend::choose);
+    EXPECT_EQ(options({"a"}, empty).log_dir, std::nullopt);
+}
+
 TEST(Step, leaves_every_argument_to_the_script) {
     const auto o = parse_step("train.py", {"--nnodes", "9", "--help", "--"},
                               environment({{"PET_NNODES", "2"}, {"PET_NO_PYTHON", "1"}}));
