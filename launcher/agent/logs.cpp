@@ -64,12 +64,32 @@ std::string Logs::folder(int round, int local_rank) const {
     return root_.empty() ? "" : folder(round) + "/" + std::to_string(local_rank);
 }
 
+/// Where others may write, too, a name that we once had may be theirs by now.
+Result<void> Logs::restore() const {
+    for (const std::string& path : {fs::path(root_).parent_path().string(), root_}) {
+        struct stat status = {};
+        if (::mkdir(path.c_str(), 0700) == 0) continue;
+        if (errno != EEXIST) return failure(Error::from_errno("make the log folder " + path));
+        const bool found = ::lstat(path.c_str(), &status) == 0;
+        const bool ours = found && status.st_uid == ::geteuid() && S_ISDIR(status.st_mode);
+        if (path == root_ && !ours) {
+            return failure(Error::from_errno("make the log folder " + path, EEXIST));
+        }
+    }
+    return {};
+}
+
 /// One call for each: a log folder on NFS answers each in milliseconds, while the loop waits.
 Result<void> Logs::make_folders(int round, int workers) const {
     if (root_.empty()) return {};
     for (int rank = -1; rank < workers; ++rank) {
         const std::string path = rank < 0 ? folder(round) : folder(round, rank);
         if (::mkdir(path.c_str(), 0777) == 0 || errno == EEXIST) continue;
+        if (errno == ENOENT && rank < 0) {
+            auto restored = restore();
+            if (!restored) return restored;
+            if (::mkdir(path.c_str(), 0777) == 0) continue;
+        }
         return failure(Error::from_errno("make the log folder " + path));
     }
     return {};

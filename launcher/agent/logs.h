@@ -23,7 +23,8 @@ public:
 
     bool has_files() const { return !root_.empty(); }
 
-    /// Makes the folders of a round and of its workers; nothing without files.
+    /// Makes the folders of a round and of its workers, and those above them again if somebody has
+    /// removed them, as cleaners of /tmp do after some days; nothing without files.
     Result<void> make_folders(int round, int workers) const;
 
     /// The folder of this run, of a round, of a worker; empty without files.
@@ -39,6 +40,7 @@ public:
     Result<void> try_writing() const;
 
 private:
+    Result<void> restore() const;
     explicit Logs(std::string root) : root_(std::move(root)) {}
 
     std::string root_;

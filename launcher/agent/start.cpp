@@ -111,7 +111,8 @@ private:
 
     Result<void> begin() {
         for (const std::string& name : options_.signals_to_handle.unknown) {
-            log_.warning("--signals-to-handle: no signal that can be handled: " + name);
+            log_.warning("--signals-to-handle: no signal that can be handled: " +
+                         printable(name, 200));
         }
         auto reaper = process::Reaper::open(loop_);
         if (!reaper) return failure(std::move(reaper).error());

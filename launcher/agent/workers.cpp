@@ -87,12 +87,16 @@ std::optional<WorkerFailure> Workers::start(const coordinator::Assignment& assig
     return std::nullopt;
 }
 
-Result<std::vector<process::Worker>> Workers::prepare() const {
+Result<std::vector<process::Worker>> Workers::prepare() {
     if (auto found = find_script(setup_.options, setup_.environment); !found) {
         return failure(std::move(found).error());
     }
     auto made = logs_.make_folders(assignment_.round, setup_.setting.workers);
-    if (!made) return failure(std::move(made).error());
+    if (!made && setup_.keeps_logs) return failure(std::move(made).error());
+    if (!made) {
+        log_.warning("no error files of workers: " + made.error().text());
+        logs_ = Logs::none();
+    }
     std::vector<process::Worker> workers;
     for (int rank = 0; rank < setup_.setting.workers; ++rank) {
         auto worker = prepare(rank);

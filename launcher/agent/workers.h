@@ -61,7 +61,7 @@ public:
     void signal_all(int signal);
 
 private:
-    Result<std::vector<process::Worker>> prepare() const;
+    Result<std::vector<process::Worker>> prepare();
     Result<process::Worker> prepare(int local_rank) const;
     void show_output();
     Result<void> duplicate();

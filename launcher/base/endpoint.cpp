@@ -34,16 +34,18 @@ Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_por
             const auto value = parse_int(digits);
             if (!value || *value < 0 || *value > 65535 || digits.size() > 5 ||
                 !std::isdigit(static_cast<unsigned char>(digits[0]))) {
-                return failure(fmt::format(
-                    "the port of the endpoint '{}' must be a number from 0 to 65535", whole));
+                return failure(
+                    fmt::format("the port of the endpoint '{}' must be a number from 0 to 65535",
+                                printable(whole, 200)));
             }
             port = static_cast<std::uint16_t>(*value);
         }
     }
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     if (!is_host(host)) {
-        return failure(fmt::format(
-            "the host of the endpoint '{}' must be a name, an IPv4 or an IPv6 address", whole));
+        return failure(
+            fmt::format("the host of the endpoint '{}' must be a name, an IPv4 or an IPv6 address",
+                        printable(whole, 200)));
     }
     return Endpoint{std::string(host), port};
 }

@@ -33,6 +33,11 @@ std::size_t utf8_length(std::string_view text) {
     return length;
 }
 
+/// U+0080 to U+009F: some terminals take U+009B for an escape sequence's begin.
+bool is_c1_control(std::string_view bytes) {
+    return bytes.size() > 1 && bytes[0] == '\xC2' && static_cast<unsigned char>(bytes[1]) < 0xA0;
+}
+
 }  // namespace
 
 std::string_view trim(std::string_view text) {
@@ -74,7 +79,7 @@ std::string printable(std::string_view bytes, std::size_t limit) {
         if (out.size() >= limit) return out + "...";
         const std::size_t length = utf8_length(bytes);
         const auto first = static_cast<unsigned char>(bytes[0]);
-        if (length == 0 || first < 0x20 || first == 0x7F) {
+        if (length == 0 || first < 0x20 || first == 0x7F || is_c1_control(bytes)) {
             out += fmt::format("\\x{:02x}", first);
             bytes.remove_prefix(1);
         } else {

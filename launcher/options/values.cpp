@@ -138,6 +138,10 @@ Result<WorkersPerNode> parse_workers(std::string_view text) {
             fmt::format("{} is not a number of workers: at least 1, or auto, gpu, cpu or xpu",
                         in_quotes(text)));
     }
+    if (*number > WorkersPerNode::kMost) {
+        return failure(fmt::format("{} is more than the {} workers that a node may have",
+                                   in_quotes(text), WorkersPerNode::kMost));
+    }
     return WorkersPerNode{From::number, *number};
 }
 

@@ -32,6 +32,9 @@ struct WorkersPerNode {
         cpus,       ///< "cpu": the CPUs that the process may use
         automatic,  ///< "auto": the accelerators if there are any, else the CPUs
     };
+    /// Beyond any machine: what is more is a slip.
+    static constexpr int kMost = 65536;
+
     From from = From::number;
     int number = 1;
 

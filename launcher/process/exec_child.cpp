@@ -66,8 +66,9 @@ void reset_signals(const ExecPlan& plan) {
 
 void open_as(const ExecPlan& plan, Step step, const char* path, int flags, int target) {
     if (path == nullptr) return;
-    const int fd = ::open(path, flags | O_NOCTTY, 0666);
-    if (fd < 0) fail(plan, step);
+    // A pipe that somebody put there would have us wait for its reader, and the agent for us.
+    const int fd = ::open(path, flags | O_NOCTTY | O_NONBLOCK, 0666);
+    if (fd < 0 || ::fcntl(fd, F_SETFL, flags & O_APPEND) < 0) fail(plan, step);
     if (fd == target) return;
     if (::dup2(fd, target) < 0) fail(plan, step);
     ::close(fd);

@@ -65,6 +65,7 @@ void become_agent(pid_t keeper, const sigset_t& mask) {
     ::prctl(PR_SET_PDEATHSIG, keeper_died_signal());
     if (::getppid() != keeper) ::_exit(128 + SIGKILL);
     ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGXFSZ, SIG_IGN);
     ::signal(SIGTTOU, SIG_IGN);
     sigset_t restored = mask;
     ::sigdelset(&restored, keeper_died_signal());

@@ -27,7 +27,7 @@ namespace torchelastic::process {
 /// `scratch` is a folder that both processes would remove at their end, or null: the agent whose
 /// keeper was killed removes it in the handler, by becoming rm(1). It must outlive the call.
 ///
-/// SIGPIPE is ignored in the agent. If the process cannot be forked, says so on stderr and runs
+/// SIGPIPE and SIGXFSZ (ulimit -f) are ignored in the agent: its writes fail instead. If the process cannot be forked, says so on stderr and runs
 /// the agent without a keeper.
 int run_under_keeper(const std::function<int()>& agent, const char* scratch = nullptr);
 

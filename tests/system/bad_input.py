@@ -7,6 +7,7 @@ import os
 import pathlib
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -177,6 +178,29 @@ def taken_port(place):
         expect_one_line(outcome, 1, rf"{port}.*in use")
 
 
+def file_size_limit(place):
+    """Of ulimit -f the worker dies; the agent, whose console is a file as well, says so."""
+    with open(place.folder / "console", "wb") as console:
+        job = subprocess.Popen(
+            [harness.program("bin/torchelastic"), "run", "--tee=3", "--log-dir=logs", "--no-python",
+             "seq", "1000000"], cwd=place.folder, stdin=subprocess.DEVNULL, stdout=console,
+            stderr=subprocess.PIPE, preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_FSIZE, (8192, 8192)))
+        _, told = job.communicate(timeout=60)
+    told = told.decode()
+    equal(job.returncode, 128 + signal.SIGXFSZ, "exit code of the worker, not ours", told)
+    check("SIGXFSZ" in told and "seq FAILED" in told, "the report", told)
+
+
+def folders_that_were_cleaned(place):
+    """Cleaners of /tmp take what is old; who asked for no logs needs none for a restart."""
+    worker = ('rm -rf "$TMPDIR"/torchelastic_*; : >ran.$TORCHELASTIC_RESTART_COUNT; '
+              '[ "$TORCHELASTIC_RESTART_COUNT" = 2 ]')
+    outcome = place.run("--max-restarts=2", "--no-python", "sh", "-c", worker)
+    equal(outcome.code, 0, "exit code", outcome.output)
+    equal(len(place.marks("ran")), 3, "attempts", outcome.output)
+
+
 def closed_descriptors(place):
     program = harness.program("bin/torchelastic")
     for closed in ("<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"):
@@ -261,5 +285,6 @@ def raw_bytes(place):
 
 
 alone.run_cases(__doc__, (wrong_options, wrong_variables, wrong_scripts, no_devices, log_folders,
-                          more_workers_than_allowed, taken_port, closed_descriptors,
+                          more_workers_than_allowed, taken_port, file_size_limit,
+                          folders_that_were_cleaned, closed_descriptors,
                           reader_that_goes, large_environment, raw_bytes))

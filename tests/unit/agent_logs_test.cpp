@@ -82,6 +82,26 @@ TEST_F(LogFolders, say_that_nothing_can_be_written) {
               "write to the log folder " + logs->root() + ": no such file or directory");
 }
 
+TEST_F(LogFolders, come_back_after_somebody_has_removed_them) {
+    auto logs = Logs::open(base_ + "/scratch", "j");
+    ASSERT_TRUE(logs);
+    fs::remove_all(base_ + "/scratch");
+    ASSERT_TRUE(logs->make_folders(1, 2));
+    EXPECT_TRUE(fs::is_directory(logs->folder(1, 1)));
+}
+
+TEST_F(LogFolders, are_not_taken_from_whoever_has_the_name) {
+    auto logs = Logs::open(base_ + "/scratch", "j");
+    ASSERT_TRUE(logs);
+    fs::remove_all(logs->root());
+    fs::create_directory(base_ + "/theirs");
+    fs::create_directory_symlink(base_ + "/theirs", logs->root());
+    fs::remove(base_ + "/theirs");
+    const auto made = logs->make_folders(0, 1);
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().text(), "make the log folder " + logs->root() + ": file exists");
+}
+
 TEST(ScratchFolder, is_another_one_each_time) {
     const Scratch one(options::Options{});
     const Scratch other(options::Options{});

@@ -44,6 +44,9 @@ TEST(Text, counts_in_words) {
 TEST(Text, makes_hostile_bytes_printable) {
     EXPECT_EQ(printable("caf\xc3\xa9\n\x1b[2J\xff"), "caf\xc3\xa9\\x0a\\x1b[2J\\xff");
     EXPECT_EQ(printable("\xc0\xaf\xed\xa0\x80"), "\\xc0\\xaf\\xed\\xa0\\x80");
+    EXPECT_EQ(printable("\xc2\x9b"
+                        "31m\xc2\xa0"),
+              "\\xc2\\x9b31m\xc2\xa0");
     EXPECT_EQ(printable("abcdef", 3), "abc...");
 }
 

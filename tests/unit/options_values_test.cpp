@@ -85,6 +85,12 @@ TEST(Workers, are_a_number_or_counted_by_the_agent) {
     }
 }
 
+TEST(Workers, are_not_more_than_any_machine_can_have) {
+    EXPECT_EQ(parse_workers("65536")->number, 65536);
+    EXPECT_EQ(error_of(parse_workers("65537")),
+              "'65537' is more than the 65536 workers that a node may have");
+}
+
 TEST(StreamMap, is_one_mask_for_all_or_masks_by_rank) {
     EXPECT_EQ(parse_streams("0")->of(5), (Streams{false, false}));
     EXPECT_EQ(parse_streams("1")->of(0), (Streams{true, false}));

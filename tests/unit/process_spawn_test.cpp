@@ -1,5 +1,9 @@
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <filesystem>
 
 #include "process/exec_child.h"
 #include "process/exit_status.h"
@@ -210,6 +214,18 @@ TEST(Spawn, names_the_file_that_could_not_be_opened) {
     const auto err = spawn(shell("exit 0"), {Stdio::In::null, {}, Stream::file("/")});
     ASSERT_FALSE(err);
     EXPECT_EQ(err.error().text(), "start /bin/sh: open stderr file /: is a directory");
+}
+
+TEST(Spawn, does_not_wait_for_the_reader_of_a_pipe_in_place_of_a_file) {
+    std::string folder = testing::TempDir() + "spawn_test_XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    const std::string pipe = folder + "/o.log";
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    const auto out = spawn(shell("exit 0"), {Stdio::In::null, Stream::file(pipe), {}});
+    std::filesystem::remove_all(folder);
+    ASSERT_FALSE(out);
+    EXPECT_EQ(out.error().text(),
+              "start /bin/sh: open stdout file " + pipe + ": no such device or address");
 }
 
 TEST(Spawn, says_which_limit_is_reached) {
