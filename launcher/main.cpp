@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -83,10 +84,7 @@ int run_command_line(options::Command command, const std::vector<std::string>& a
     return torchelastic::agent::run_agent(std::get<options::Options>(parsed), environment);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-    hold_standard_descriptors();
+int call(int argc, char** argv) {
     const Environment environment = torchelastic::agent::read_environment(environ);
     const options::Environment lookup = [&](const std::string& name) -> std::optional<std::string> {
         const auto found = environment.find(name);
@@ -115,4 +113,16 @@ int main(int argc, char** argv) {
     }
     print(stderr, kCommands);
     return kUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    hold_standard_descriptors();
+    try {
+        return call(argc, argv);
+    } catch (const std::exception& error) {  // of libraries: no memory, no descriptor for the loop
+        print(stderr, std::string("torchelastic: error: ") + error.what() + "\n");
+        return 1;
+    }
 }

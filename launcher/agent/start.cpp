@@ -161,7 +161,7 @@ private:
         setup.keep_alive = keep_alive(options_);
         if (options_.master_addr && !is_numeric_address(*options_.master_addr)) {
             // Workers would try for minutes.
-            auto resolves = net::check_resolves(*options_.master_addr);
+            auto resolves = net::resolve(*options_.master_addr);
             if (!resolves) {
                 setup.trouble = std::move(resolves).error().because("--master-addr").text();
             }

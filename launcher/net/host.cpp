@@ -4,11 +4,8 @@
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace torchelastic::net {
 
@@ -42,14 +39,6 @@ std::string host_name() {
     char name[256] = "";
     ::gethostname(name, sizeof name - 1);
     return name;
-}
-
-Result<void> check_resolves(const std::string& name) {
-    addrinfo* found = nullptr;
-    const int error = ::getaddrinfo(name.c_str(), nullptr, nullptr, &found);
-    if (error != 0) return failure(fmt::format("resolve {}: {}", name, ::gai_strerror(error)));
-    ::freeaddrinfo(found);
-    return {};
 }
 
 std::vector<Interface> interfaces() {

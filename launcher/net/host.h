@@ -4,15 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
-
 namespace torchelastic::net {
 
 /// gethostname(2).
 std::string host_name();
-
-/// Fails where the name stands for no address; asks as long as the resolver takes.
-Result<void> check_resolves(const std::string& name);
 
 /// One address of one interface.
 struct Interface {

@@ -44,8 +44,9 @@ std::optional<int> whole(std::string_view text, int least) {
 }
 
 /// Left to their meaning: nobody can catch the first two, the agent lives by the third, and the
-/// others say that it is broken itself.
+/// others say that it is broken itself; the last one is the keeper's.
 bool may_stop_the_job(int signal) {
+    if (signal == SIGRTMAX) return false;
     constexpr int kNever[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
     return std::find(std::begin(kNever), std::end(kNever), signal) == std::end(kNever);
 }

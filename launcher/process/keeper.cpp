@@ -29,8 +29,10 @@ int keeper_died_signal() {
 
 /// For the handler, which has nothing else.
 const char* scratch_of_agent = nullptr;
+pid_t keeper_of_agent = 0;
 
 void end_without_keeper(int) {
+    if (::getppid() == keeper_of_agent) return;  // somebody else's signal: it lives
     constexpr char kWords[] = "torchelastic: the keeper process was killed; ending all workers\n";
     [[maybe_unused]] const auto written = ::write(2, kWords, sizeof kWords - 1);
     end_tree(kAgentLimit);
@@ -63,6 +65,7 @@ void become_agent(pid_t keeper, const sigset_t& mask) {
     ::sigfillset(&end.sa_mask);
     ::sigaction(keeper_died_signal(), &end, nullptr);
     ::prctl(PR_SET_PDEATHSIG, keeper_died_signal());
+    keeper_of_agent = keeper;
     if (::getppid() != keeper) ::_exit(128 + SIGKILL);
     ::signal(SIGPIPE, SIG_IGN);
     ::signal(SIGXFSZ, SIG_IGN);

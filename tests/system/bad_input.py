@@ -166,6 +166,10 @@ def more_workers_than_allowed(place):
                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)))
     expect_one_line(outcome, 127,
                     r"start true: make a pipe: too many open files \(the limit is ulimit -n\)")
+    outcome = place.run("--no-python", "true", preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_NOFILE, (4, 4)))
+    equal((outcome.code, outcome.output),
+          (1, "torchelastic: error: epoll: Too many open files\n"), "not even a loop")
 
 
 def taken_port(place):

@@ -117,6 +117,26 @@ TEST(Keeper, that_is_killed_takes_the_tree_with_it) {
     expect_gone(family);
 }
 
+TEST(Keeper, is_not_believed_dead_on_somebody_elses_word) {
+    Ready ready;
+    const Kept kept(agent_with_family(ready, [] {
+        sigset_t usr1;
+        ::sigemptyset(&usr1);
+        ::sigaddset(&usr1, SIGUSR1);
+        ::sigprocmask(SIG_BLOCK, &usr1, nullptr);
+        int signal = 0;
+        while (::sigwait(&usr1, &signal) != 0)
+            continue;
+        ::_exit(5);
+    }));
+    const Family family = family_of(ready);
+    ::kill(family.agent, SIGRTMAX);
+    ::kill(kept.keeper(), SIGRTMAX);
+    ::kill(kept.keeper(), SIGUSR1);
+    EXPECT_EQ(Kept::await(kept.keeper()), ExitStatus::exited(5));
+    expect_gone(family);
+}
+
 #ifndef __SANITIZE_THREAD__  // which delivers no signal to a loop without system calls
 TEST(Keeper, that_is_killed_takes_the_tree_of_an_agent_with_it_that_is_busy) {
     Ready ready;
