@@ -15,6 +15,7 @@
 #include "agent/environment.h"
 #include "agent/error_file.h"
 #include "agent/start.h"
+#include "base/text.h"
 #include "options/completion.h"
 #include "options/help.h"
 #include "options/parser.h"
@@ -49,7 +50,10 @@ int refuse(const Environment& environment, const std::string& reason, const std:
     const auto now = std::chrono::system_clock::now();
     const auto left = torchelastic::agent::leave_error_file(
         environment, torchelastic::agent::error_document(reason, kUsage, now));
-    if (!left) print(stderr, "torchelastic: error: " + left.error().text() + "\n");
+    if (!left) {
+        print(stderr,
+              "torchelastic: error: " + torchelastic::printable(left.error().text()) + "\n");
+    }
     return kUsage;
 }
 
