@@ -50,7 +50,7 @@ WORKER = """
               "early": bool(listeners()), "taken": is_taken()}
     dist.init_process_group("gloo")
     report["itself"] = listens_itself()
-    os.write(1, (json.dumps(report) + "\n").encode())  # print() may be two writes, and mix
+    os.write(1, (json.dumps(report) + "\\n").encode())  # print() may be two writes, and mix
     x = torch.ones(1)
     dist.all_reduce(x)
     assert x.item() == dist.get_world_size(), x
