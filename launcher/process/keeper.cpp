@@ -9,7 +9,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <utility>
 
 #include "process/end_tree.h"
 #include "process/exit_status.h"
@@ -135,7 +134,9 @@ int run_under_keeper(const std::function<int()>& agent, const char* scratch) {
 bool Echo::repeats(int signal, Instant now) {
     const auto [entry, first] = last_.try_emplace(signal, now);
     if (first) return false;
-    return now - std::exchange(entry->second, now) < kWindow;
+    if (now - entry->second < kWindow) return true;
+    entry->second = now;
+    return false;
 }
 
 }  // namespace torchelastic::process

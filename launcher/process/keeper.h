@@ -27,13 +27,13 @@ namespace torchelastic::process {
 /// `scratch` is a folder that both processes would remove at their end, or null: the agent whose
 /// keeper was killed removes it in the handler, by becoming rm(1). It must outlive the call.
 ///
-/// SIGPIPE and SIGXFSZ (ulimit -f) are ignored in the agent: its writes fail instead. If the process cannot be forked, says so on stderr and runs
-/// the agent without a keeper.
+/// SIGPIPE and SIGXFSZ (ulimit -f) are ignored in the agent: its writes fail instead. If the
+/// process cannot be forked, says so on stderr and runs the agent without a keeper.
 int run_under_keeper(const std::function<int()>& agent, const char* scratch = nullptr);
 
-/// Tells a signal from the echo of one: the same signal again within a quarter of a second is the
-/// same event. (Slurm sends SIGTERM twice within 3 ms at the time limit, and proctrack/linuxproc
-/// sends to keeper and agent.) Pure.
+/// Tells a signal from the echo of one: the same signal again within a quarter of a second of the
+/// first is the same event. (Slurm sends SIGTERM twice within 3 ms at the time limit, and
+/// proctrack/linuxproc sends to keeper and agent.) Pure.
 class Echo {
 public:
     static constexpr Duration kWindow = std::chrono::milliseconds(250);

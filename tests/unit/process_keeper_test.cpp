@@ -258,5 +258,13 @@ TEST(Echo, is_the_same_signal_within_a_moment) {
     EXPECT_TRUE(echo.repeats(SIGTERM, start + milliseconds(500)));
 }
 
+TEST(Echo, does_not_swallow_a_signal_that_comes_again_and_again) {
+    Echo echo;
+    int heard = 0;
+    for (int at = 0; at < 2000; at += 200)
+        heard += echo.repeats(SIGUSR1, Instant{} + milliseconds(at)) ? 0 : 1;
+    EXPECT_EQ(heard, 5);
+}
+
 }  // namespace
 }  // namespace torchelastic::process
