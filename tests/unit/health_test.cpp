@@ -1,8 +1,10 @@
 // The health port over real HTTP: an answer from the loop, and one where there is none.
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <optional>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -115,6 +117,36 @@ TEST(Health, of_a_loop_that_does_not_answer_is_bad) {
     auto port = Port::open(loop, number, kFolders, some_status);
     ASSERT_TRUE(port) << port.error().text();
     EXPECT_EQ(get(number, "/health"), std::pair(503, stuck()));
+}
+
+/// Sends a request that never ends, a line at a time. True if the server hung up, at last.
+bool was_cut_off(const Fd& socket) {
+    const std::string line = "A: b\r\n";
+    for (int lines = 0; lines < 1000; ++lines) {
+        pollfd gone{socket.get(), POLLRDHUP, 0};
+        if (::poll(&gone, 1, 10) > 0) return true;
+        if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0) return true;
+    }
+    return false;
+}
+
+TEST(Health, does_not_keep_the_agent_for_a_request_without_end) {
+    net::Loop loop;
+    const std::uint16_t number = free_port();
+    std::optional<Port> port;
+    if (auto open = Port::open(loop, number, kFolders, some_status)) port = std::move(*open);
+    ASSERT_TRUE(port);
+    const Fd socket = tcp_socket();
+    const auto address = loopback(number);
+    ASSERT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              0);
+    const std::string begin = "GET / HTTP/1.1\r\n";
+    ASSERT_GT(::send(socket.get(), begin.data(), begin.size(), MSG_NOSIGNAL), 0);
+    bool cut_off = false;
+    std::thread dripping([&] { cut_off = was_cut_off(socket); });
+    port.reset();
+    dripping.join();
+    EXPECT_TRUE(cut_off);
 }
 
 TEST(Health, has_one_server_for_a_port_and_leaves_it_in_the_end) {
