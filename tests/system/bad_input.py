@@ -286,6 +286,11 @@ def raw_bytes(place):
     outcome = place.run("--no-python", b"./\xff\n\x1b[31m")
     expect_one_line(outcome, 127, r"exec \./\\xff\\x0a\\x1b\[31m: no such file")
     check("\x1b" not in outcome.output, "nothing that a terminal obeys", outcome.output)
+    outcome = place.run("--frobnicate", "a.py",
+                        environment={"TORCHELASTIC_ERROR_FILE": b"/no\n\x1b[31m/e.json"})
+    equal(outcome.output.splitlines()[2:],
+          [r"torchelastic: error: write the error file /no\x0a\x1b[31m/e.json: open it: "
+           "no such file or directory"], "one line about a file of that name", outcome.output)
 
 
 alone.run_cases(__doc__, (wrong_options, wrong_variables, wrong_scripts, no_devices, log_folders,
