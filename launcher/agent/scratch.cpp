@@ -1,6 +1,7 @@
 // Naming and removing the temporary folder.
 #include "agent/scratch.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -40,7 +41,13 @@ std::string temporary_folder() {
 }
 
 Scratch::Scratch(const options::Options& options)
-    : keep_(keeps_logs(options)), path_(options.log_dir ? *options.log_dir : unique_path()) {}
+    : keep_(keeps_logs(options)),
+      temporary_(!options.log_dir),
+      path_(options.log_dir ? *options.log_dir : unique_path()) {}
+
+void Scratch::make() const {
+    if (temporary_) ::mkdir(path_.c_str(), 0700);
+}
 
 Scratch::~Scratch() {
     std::error_code ignored;

@@ -294,7 +294,10 @@ int run_agent(const options::Options& options, const Environment& environment) {
     const Scratch scratch(options);
     const TimerFile timer_file(environment, scratch.to_remove());
     return process::run_under_keeper(
-        [&] { return Run(options, environment, scratch.path(), timer_file.path())(); },
+        [&] {
+            scratch.make();
+            return Run(options, environment, scratch.path(), timer_file.path())();
+        },
         scratch.to_remove());
 }
 

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -109,12 +110,22 @@ TEST(ScratchFolder, is_another_one_each_time) {
     EXPECT_EQ(one.to_remove(), one.path());
 }
 
+TEST(ScratchFolder, is_this_users_alone_whatever_the_umask) {
+    const Scratch scratch(options::Options{});
+    const mode_t before = ::umask(0);
+    scratch.make();
+    ::umask(before);
+    EXPECT_EQ(fs::status(scratch.path()).permissions(), fs::perms::owner_all);
+}
+
 TEST(ScratchFolder, is_kept_where_the_user_named_it) {
     options::Options options;
     options.log_dir = "logs";
     const Scratch scratch(options);
     EXPECT_EQ(scratch.path(), "logs");
     EXPECT_EQ(scratch.to_remove(), nullptr);
+    scratch.make();
+    EXPECT_FALSE(fs::exists("logs")) << "whose mode the umask says";
 }
 
 }  // namespace
