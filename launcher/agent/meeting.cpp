@@ -3,7 +3,9 @@
 
 #include <utility>
 
+#include "base/endpoint.h"
 #include "base/module.h"
+#include "net/connection.h"
 #include "rdzv/module.h"
 #include "rdzv/pmix.h"
 #include "rdzv/slurm.h"
@@ -61,6 +63,15 @@ rdzv::Meeting meet_nobody(const Place& place, const options::Options& options) {
     meeting.expected = {place.node};
     meeting.place = rdzv::Host{};
     return meeting;
+}
+
+Result<void> check_address(const options::Options& options, bool alone) {
+    const bool local = alone && !options.master_addr;
+    const auto& name = local ? options.local_addr : options.master_addr;
+    if (!name || is_numeric_address(*name)) return {};
+    auto found = net::resolve(*name);
+    if (found) return {};
+    return failure(std::move(found).error().because(local ? "--local-addr" : "--master-addr"));
 }
 
 std::string backend_name(const Place& place, const options::Options& options) {

@@ -6,6 +6,7 @@
 
 #include "agent/environment.h"
 #include "agent/place.h"
+#include "base/result.h"
 #include "net/loop.h"
 #include "options/parser.h"
 #include "rdzv/rendezvous.h"
@@ -19,6 +20,10 @@ std::unique_ptr<rdzv::Rendezvous> choose_rendezvous(net::Loop& loop, const Place
 
 /// What there is to know then.
 rdzv::Meeting meet_nobody(const Place& place, const options::Options& options);
+
+/// Fails if the name under which workers are to find the store, --master-addr or on a single node
+/// --local-addr, means nothing here: they would try for minutes.
+Result<void> check_address(const options::Options& options, bool alone);
 
 /// "pmix", "slurm", "standalone".
 std::string backend_name(const Place& place, const options::Options& options);

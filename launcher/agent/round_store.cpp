@@ -18,7 +18,7 @@ RoundStore::RoundStore(net::Loop& loop, report::Log& log, const options::Options
       port_(options.master_port.value_or(0)),
       address_(std::move(address)),
       alone_(alone),
-      lets_all_in_(options.local_addr.has_value()) {}
+      lets_all_in_(!alone && options.local_addr) {}
 
 Result<coordinator::Ready> RoundStore::prepare() {
     close();
@@ -49,8 +49,8 @@ Result<coordinator::Ready> RoundStore::serve() {
     return coordinator::Ready{server_->port(), true};
 }
 
-// torch's clients can prove no more than where they come from. A node whose workers go out by
-// another address than its agent (--local-addr) cannot be told from a stranger.
+// torch's clients can prove no more than where they come from. Among several nodes one whose
+// workers go out by another address than its agent (--local-addr) cannot be told from a stranger.
 void RoundStore::begin(const coordinator::Assignment& assignment) {
     if (assignment.group_rank != 0) return close();
     if (!server_) return;

@@ -23,7 +23,6 @@
 #include "agent/stderr.h"
 #include "agent/timer_file.h"
 #include "agent/workforce.h"
-#include "base/endpoint.h"
 #include "base/signal_name.h"
 #include "base/text.h"
 #include "net/host.h"
@@ -159,12 +158,8 @@ private:
                 text_of("/etc/hosts"), net::host_name(), net::interfaces(), meeting.address);
         }
         setup.keep_alive = keep_alive(options_);
-        if (options_.master_addr && !is_numeric_address(*options_.master_addr)) {
-            // Workers would try for minutes.
-            auto resolves = net::resolve(*options_.master_addr);
-            if (!resolves) {
-                setup.trouble = std::move(resolves).error().because("--master-addr").text();
-            }
+        if (auto checked = check_address(options_, !several); !checked) {
+            setup.trouble = checked.error().text();
         }
         if (auto counted = count_nodes(place_, options_, meeting.expected.size()); !counted) {
             setup.trouble = counted.error().text();

@@ -182,6 +182,28 @@ def taken_port(place):
         expect_one_line(outcome, 1, rf"{port}.*in use")
 
 
+def names_of_no_address(place):
+    """Workers would look for the store there for minutes."""
+    for option in ("--master-addr", "--local-addr"):
+        for name in ("no.such.host.invalid", "999.1.1.1", "a\x1b[31m b"):
+            outcome = place.run(f"{option}={name}", "--no-python", "true", command=("run",))
+            expect_one_line(outcome, 1, f"{option}: look up '")
+            check("\x1b" not in outcome.output, "nothing that a terminal obeys", outcome.output)
+
+
+def strangers_at_the_store(place):
+    """Whatever it is called, a single node's store is for that node: 127.0.0.2 stands for others."""
+    worker = place.script("stranger.py", '''
+import os, socket
+to = (os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
+stranger = socket.create_connection(to, timeout=20, source_address=("127.0.0.2", 0))
+assert stranger.recv(1) == b"", "the store hangs up"
+''')
+    for option in ("--local-addr=localhost", "--master-addr=localhost", "--local-addr=127.0.0.1"):
+        outcome = place.run(option, "--worker-store=agent", worker, command=("run",))
+        expect_one_line(outcome, 0, "127.0.0.2:.*not the address of a node of this job")
+
+
 def file_size_limit(place):
     """Of ulimit -f the worker dies; the agent, whose console is a file as well, says so."""
     with open(place.folder / "console", "wb") as console:
@@ -294,6 +316,6 @@ def raw_bytes(place):
 
 
 alone.run_cases(__doc__, (wrong_options, wrong_variables, wrong_scripts, no_devices, log_folders,
-                          more_workers_than_allowed, taken_port, file_size_limit,
-                          folders_that_were_cleaned, closed_descriptors,
-                          reader_that_goes, large_environment, raw_bytes))
+                          more_workers_than_allowed, taken_port, names_of_no_address,
+                          strangers_at_the_store, file_size_limit, folders_that_were_cleaned,
+                          closed_descriptors, reader_that_goes, large_environment, raw_bytes))
