@@ -58,7 +58,7 @@ void Hub::greet(unsigned long stranger, const wire::Message& message) {
     const auto* hello = std::get_if<Hello>(&message);
     if (hello == nullptr) return;
     const AgentId id = hello->card.id;
-    if (const auto refusal = coordinator_.refusal(id)) {
+    if (const auto refusal = coordinator_.refusal(hello->card)) {
         log_.warning("refused an agent: " + *refusal);
         node.mapped().send(wire::Message(Finish{{Outcome::refused, 1, *refusal}}));
         node.mapped().close_when_sent(kFarewell);

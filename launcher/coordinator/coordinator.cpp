@@ -29,11 +29,11 @@ const Coordinator::Handler Coordinator::kTable[kPhases][kEvents] = {
     /* forming */
     {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::ignore,
      &Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::ignore,
-     &Coordinator::on_lost,    &Coordinator::on_join_timeout},
+     &Coordinator::on_lost,    &Coordinator::on_forming_timer},
     /* running */
     {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::on_started,
      &Coordinator::on_failed,  &Coordinator::on_succeeded, &Coordinator::on_leaving, &Coordinator::ignore,
-     &Coordinator::on_lost,    &Coordinator::ignore},
+     &Coordinator::on_lost,    &Coordinator::on_newcomers},
     /* stopping */
     {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::ignore,
      &Coordinator::on_victim,  &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::ignore,
@@ -49,25 +49,16 @@ const Coordinator::Handler Coordinator::kTable[kPhases][kEvents] = {
 };
 // clang-format on
 
-Coordinator::Coordinator(Plan plan) : plan_(std::move(plan)) {}
+Coordinator::Coordinator(Plan plan)
+    : plan_(std::move(plan)), members_(plan_.membership, plan_.expected, plan_.min_nodes) {}
 
 std::vector<Action> Coordinator::begin(Instant now) {
-    join_deadline_ = now + plan_.join_timeout;
-    actions_.emplace_back(ArmTimer{std::min(now + plan_.reminder, join_deadline_)});
+    await_members(now);
     return std::exchange(actions_, {});
 }
 
-std::optional<std::string> Coordinator::refusal(const AgentId& id) const {
-    const auto known = agents_.find(id);
-    const bool expected =
-        std::find(plan_.expected.begin(), plan_.expected.end(), id) != plan_.expected.end();
-    if (!expected) return fmt::format("node {} is not a member of run {}", id, plan_.run_id);
-    if (known != agents_.end() && known->second.place == Place::gone) {
-        return fmt::format("node {} has already left run {}", id, plan_.run_id);
-    }
-    if (known != agents_.end()) {
-        return fmt::format("node {} takes part in run {} already", id, plan_.run_id);
-    }
+std::optional<std::string> Coordinator::refusal(const Card& card) const {
+    if (const auto why = members_.refusal(card)) return *why + " run " + plan_.run_id;
     if (phase_ == Phase::ended || (phase_ == Phase::ending && !await_all_)) {
         return fmt::format("run {} has ended: {}", plan_.run_id, verdict_.reason);
     }
@@ -76,33 +67,35 @@ std::optional<std::string> Coordinator::refusal(const AgentId& id) const {
 
 std::vector<Action> Coordinator::handle(const Event& event, Instant now) {
     if (const auto* hello = std::get_if<Hello>(&event.what)) {
-        if (refusal(event.agent)) return {};
-        agents_[event.agent].card = hello->card;
+        if (hello->card.id != event.agent || refusal(hello->card)) return {};
+        members_.add(hello->card);
         if (phase_ == Phase::ending) send(event.agent, Finish{verdict_});
         return std::exchange(actions_, {});
     }
-    Agent nobody;
-    Agent* agent = &nobody;
+    Member nobody;
+    Member* agent = &nobody;
     if (!std::holds_alternative<TimeUp>(event.what)) {
-        const auto found = agents_.find(event.agent);
-        if (found == agents_.end() || found->second.place == Place::gone) return {};
-        agent = &found->second;
+        agent = members_.find(event.agent);
+        if (agent == nullptr) return {};
     }
     const Handler handler = kTable[static_cast<std::size_t>(phase_)][event.what.index()];
     (this->*handler)(*agent, event, now);
     return std::exchange(actions_, {});
 }
 
-void Coordinator::ignore(Agent&, const Event&, Instant) {}
+void Coordinator::ignore(Member&, const Event&, Instant) {}
 
-void Coordinator::on_ready(Agent& agent, const Event& event, Instant) {
+void Coordinator::on_ready(Member& agent, const Event& event, Instant now) {
     if (agent.place != Place::joined) return;
     agent.ready = std::get<Ready>(event.what);
     agent.place = Place::ready;
-    form_if_complete();
+    if (phase_ != Phase::running) return form_if_complete(now);
+    if (newcomers_ || group_size_ >= static_cast<std::size_t>(plan_.max_nodes)) return;
+    newcomers_ = true;  // others may come at the same time: one new round for all of them
+    actions_.emplace_back(ArmTimer{now + plan_.last_call_timeout});
 }
 
-void Coordinator::on_started(Agent&, const Event& event, Instant now) {
+void Coordinator::on_started(Member&, const Event& event, Instant now) {
     if (std::get<Started>(event.what).round != round_) return;
     started_ += 1;
     if (started_ == 1) early_ends_.begin(now);
@@ -114,7 +107,7 @@ void Coordinator::on_started(Agent&, const Event& event, Instant now) {
          fmt::format("round {}: {} run again after {:.3f} s", round_, workers, pause.count()));
 }
 
-void Coordinator::on_failed(Agent& agent, const Event& event, Instant now) {
+void Coordinator::on_failed(Member& agent, const Event& event, Instant now) {
     const auto& failed = std::get<Failed>(event.what);
     if (failed.round != round_ || agent.place != Place::assigned) return;
     causes_.push_back(failed.failure);
@@ -139,73 +132,103 @@ void Coordinator::on_failed(Agent& agent, const Event& event, Instant now) {
                now);
 }
 
-void Coordinator::on_victim(Agent&, const Event& event, Instant) {
+void Coordinator::on_victim(Member&, const Event& event, Instant) {
     const auto& failed = std::get<Failed>(event.what);
     if (failed.round == round_) victims_.push_back(failed.failure);
 }
 
-void Coordinator::on_succeeded(Agent& agent, const Event& event, Instant now) {
+void Coordinator::on_succeeded(Member& agent, const Event& event, Instant now) {
     if (std::get<Succeeded>(event.what).round != round_) return;
     unfinished_.erase(agent.card.id);
     if (unfinished_.empty()) finish({Outcome::succeeded, 0, "all workers succeeded"}, now);
 }
 
-void Coordinator::on_unable(Agent& agent, const Event& event, Instant now) {
+void Coordinator::on_unable(Member& agent, const Event& event, Instant now) {
     const std::string why = fmt::format("node {} cannot take part: {}", agent.card.id,
                                         std::get<Unable>(event.what).reason);
     await_all_ = round_ < 0;
     dismiss(agent, {Outcome::not_formed, 1, why}, now);
 }
 
-void Coordinator::on_leaving(Agent& agent, const Event& event, Instant now) {
+void Coordinator::on_leaving(Member& agent, const Event& event, Instant now) {
     const int signal = std::get<Leaving>(event.what).signal;
     const std::string why =
         fmt::format("node {} was told to end by {}", agent.card.id, signal_name(signal));
     dismiss(agent, {Outcome::interrupted, kSignalled + signal, why}, now);
 }
 
-void Coordinator::on_lost(Agent& agent, const Event& event, Instant now) {
+void Coordinator::on_lost(Member& agent, const Event& event, Instant now) {
     const Verdict verdict = agent_lost(agent.card.id, std::get<Lost>(event.what).why);
     go_on_without(agent, verdict.reason, verdict, now);
 }
 
-void Coordinator::on_ended(Agent& agent, const Event&, Instant) {
+void Coordinator::on_ended(Member& agent, const Event&, Instant) {
     agent.place = Place::gone;
     end_if_all_ended();
 }
 
-void Coordinator::on_join_timeout(Agent&, const Event&, Instant now) {
+void Coordinator::on_newcomers(Member&, const Event&, Instant now) {
+    const int waiting = members_.at(Place::ready);
+    if (!newcomers_ || waiting == 0) return;
+    stop_round(fmt::format("{} may join; forming a new round, at no cost of a restart",
+                           count(static_cast<std::size_t>(waiting), "node")),
+               now);
+}
+
+/// Begins to wait for as many as a round needs.
+void Coordinator::await_members(Instant now) {
+    phase_ = Phase::forming;
+    join_deadline_ = now + plan_.join_timeout;
+    reminder_ = now + plan_.reminder;
+    last_call_.reset();
+    arm_forming(now);
+}
+
+void Coordinator::arm_forming(Instant now) {
+    Instant next = join_deadline_;
+    if (reminder_) next = std::min(next, *reminder_);
+    if (last_call_) next = std::min(next, *last_call_);
+    actions_.emplace_back(ArmTimer{std::max(now, next)});
+}
+
+void Coordinator::on_forming_timer(Member&, const Event&, Instant now) {
+    if (last_call_ && now >= *last_call_) {
+        last_call_.reset();
+        if (enough()) return form();
+    }
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(plan_.join_timeout).count();
-    const std::string names = join(missing(), ", ");
+    const std::string names = members_.awaited();
     if (now < join_deadline_) {
-        note(Note::Level::warning,
-             fmt::format("waiting for {}, for {} s in all (join_timeout)", names, seconds));
-        actions_.emplace_back(ArmTimer{join_deadline_});
-        return;
+        if (reminder_ && now >= *reminder_) {
+            reminder_.reset();
+            note(Note::Level::warning,
+                 fmt::format("waiting for {}, for {} s in all (join_timeout)", names, seconds));
+        }
+        return arm_forming(now);
     }
     const std::string who =
         fmt::format("no word from {} within {} s (join_timeout)", names, seconds);
-    if (ready_nodes() < plan_.min_nodes) return finish({Outcome::not_formed, 1, who}, now);
+    if (!enough()) return finish({Outcome::not_formed, 1, who}, now);
     note(Note::Level::warning, who + "; going on without");
     form();
 }
 
-void Coordinator::on_stop_timeout(Agent&, const Event&, Instant now) {
+void Coordinator::on_stop_timeout(Member&, const Event&, Instant now) {
     std::vector<AgentId> late;
-    for (auto& [id, agent] : agents_) {
+    for (auto& [id, agent] : members_.all()) {
         if (agent.place == Place::joined) late.push_back(id);
     }
     for (const AgentId& id : late) {
         const Verdict verdict = agent_lost(id, "its workers did not stop");
         send(id, Finish{verdict});
-        go_on_without(agents_.at(id), verdict.reason, verdict, now);
+        go_on_without(members_.all().at(id), verdict.reason, verdict, now);
         if (phase_ == Phase::ending) return;
     }
 }
 
-void Coordinator::on_end_timeout(Agent&, const Event&, Instant) {
-    for (auto& [id, agent] : agents_) {
+void Coordinator::on_end_timeout(Member&, const Event&, Instant) {
+    for (auto& [id, agent] : members_.all()) {
         if (agent.place == Place::gone) continue;
         note(Note::Level::warning, fmt::format("node {} did not confirm the end", id));
         agent.place = Place::gone;
@@ -215,46 +238,62 @@ void Coordinator::on_end_timeout(Agent&, const Event&, Instant) {
 }
 
 /// An agent goes while it can still be told so.
-void Coordinator::dismiss(Agent& agent, const Verdict& verdict, Instant now) {
+void Coordinator::dismiss(Member& agent, const Verdict& verdict, Instant now) {
     if (reachable_nodes() - 1 < plan_.min_nodes) return finish(verdict, now);
     send(agent.card.id, Finish{verdict});
     go_on_without(agent, verdict.reason, verdict, now);
 }
 
-/// An agent is no more. What remains is either enough, and the next round needs no permission from
-/// the budget, or the job ends.
-void Coordinator::go_on_without(Agent& agent, const std::string& what, const Verdict& otherwise,
+/// An agent is no more. What remains is enough, or waits for somebody in its place, where any may
+/// come; neither needs permission from the budget. Or the job ends.
+void Coordinator::go_on_without(Member& agent, const std::string& what, const Verdict& otherwise,
                                 Instant now) {
     const bool took_part = unfinished_.contains(agent.card.id);
     agent.place = Place::gone;
     if (phase_ == Phase::running && !took_part) return;
-    if (reachable_nodes() < plan_.min_nodes) return finish(otherwise, now);
+    const bool enough_left = reachable_nodes() >= plan_.min_nodes;
+    if (!enough_left && plan_.membership == Membership::known) return finish(otherwise, now);
+    const std::string next =
+        what + (enough_left ? "; going on with the other nodes" : "; waiting for another node");
     if (phase_ == Phase::running) {
-        return stop_round(what + "; going on with the other nodes, at no cost of a restart", now);
+        return stop_round(next + ", at no cost of a restart", now);
     }
-    note(Note::Level::warning, what + "; going on with the other nodes");
-    form_if_complete();
+    note(Note::Level::warning, next);
+    form_if_complete(now);
 }
 
-void Coordinator::form_if_complete() {
-    if (phase_ == Phase::running) return;
-    const bool all_ready = std::all_of(agents_.begin(), agents_.end(), [](const auto& each) {
-        return each.second.place == Place::ready || each.second.place == Place::gone;
-    });
-    if (all_ready && (round_ >= 0 || missing().empty())) form();
+bool Coordinator::enough() const {
+    return members_.at(Place::ready) >= plan_.min_nodes;
+}
+
+/// Where the members are known, or all who may take part have come, a round begins the instant
+/// everyone is ready. Else those who are enough give the others a last call: in the first round
+/// only, because later everybody who lives is known.
+void Coordinator::form_if_complete(Instant now) {
+    if (phase_ == Phase::running || !members_.all_settled()) return;
+    const bool first = round_ < 0;
+    if (plan_.membership == Membership::known) {
+        if (!first || members_.never_came() == 0) form();
+        return;
+    }
+    if (!enough()) {
+        last_call_.reset();
+        if (phase_ == Phase::stopping) await_members(now);
+        return;
+    }
+    if (!first || members_.at(Place::ready) >= plan_.max_nodes) return form();
+    if (last_call_) return;
+    last_call_ = now + plan_.last_call_timeout;
+    arm_forming(now);
 }
 
 void Coordinator::form() {
-    std::vector<Candidate> candidates;
-    for (const auto& [id, agent] : agents_) {
-        if (agent.place == Place::ready) candidates.push_back({agent.card, agent.ready});
-    }
-    in_order(candidates);
-    const auto most = static_cast<std::size_t>(plan_.max_nodes);
-    if (candidates.size() > most) candidates.resize(most);
+    const std::vector<Candidate> candidates =
+        members_.line_up(static_cast<std::size_t>(plan_.max_nodes));
     std::vector<Assignment> assignments = assign_ranks(candidates);
     phase_ = Phase::running;
     await_all_ = false;
+    newcomers_ = false;
     round_ += 1;
     started_ = 0;
     group_size_ = candidates.size();
@@ -271,7 +310,9 @@ void Coordinator::form() {
         next.restart_count = restarts_;
         next.max_restarts = plan_.max_restarts;
         next.run_id = plan_.run_id;
-        agents_.at(candidates[i].card.id).place = Place::assigned;
+        Member& member = *members_.find(candidates[i].card.id);
+        member.place = Place::assigned;
+        member.slot = i;
         unfinished_.insert(candidates[i].card.id);
         send(candidates[i].card.id, std::move(next));
     }
@@ -281,20 +322,20 @@ void Coordinator::stop_round(const std::string& reason, Instant now) {
     phase_ = Phase::stopping;
     stopped_at_ = now;
     note(Note::Level::warning, reason);
-    for (auto& [id, agent] : agents_) {
+    for (auto& [id, agent] : members_.all()) {
         if (agent.place != Place::assigned) continue;
         agent.place = Place::joined;
         send(id, Stop{round_, reason});
     }
     actions_.emplace_back(ArmTimer{now + plan_.end_timeout});
-    form_if_complete();
+    form_if_complete(now);
 }
 
 void Coordinator::finish(Verdict verdict, Instant now) {
     phase_ = Phase::ending;
     verdict_ = std::move(verdict);
     note(verdict_.exit_code == 0 ? Note::Level::info : Note::Level::warning, verdict_.reason);
-    for (const auto& [id, agent] : agents_) {
+    for (const auto& [id, agent] : members_.all()) {
         if (agent.place != Place::gone) send(id, Finish{verdict_});
     }
     actions_.emplace_back(ArmTimer{now + plan_.end_timeout});
@@ -302,41 +343,17 @@ void Coordinator::finish(Verdict verdict, Instant now) {
 }
 
 void Coordinator::end_if_all_ended() {
-    const bool all = std::all_of(agents_.begin(), agents_.end(),
-                                 [](const auto& each) { return each.second.place == Place::gone; });
-    if (!all || phase_ != Phase::ending || (await_all_ && never_heard() > 0)) return;
+    const bool waits = await_all_ && members_.never_came() > 0;
+    if (members_.here() > 0 || phase_ != Phase::ending || waits) return;
     phase_ = Phase::ended;
     std::vector<WorkerFailure> failures = std::move(causes_);
     failures.insert(failures.end(), victims_.begin(), victims_.end());
     actions_.emplace_back(Done{verdict_, std::move(failures)});
 }
 
-std::vector<AgentId> Coordinator::missing() const {
-    std::vector<AgentId> absent;
-    for (const AgentId& id : plan_.expected) {
-        const auto found = agents_.find(id);
-        if (found == agents_.end() || found->second.place == Place::joined) absent.push_back(id);
-    }
-    return absent;
-}
-
-int Coordinator::ready_nodes() const {
-    return static_cast<int>(std::count_if(agents_.begin(), agents_.end(), [](const auto& each) {
-        return each.second.place == Place::ready;
-    }));
-}
-
-std::ptrdiff_t Coordinator::never_heard() const {
-    return std::count_if(plan_.expected.begin(), plan_.expected.end(),
-                         [&](const AgentId& id) { return !agents_.contains(id); });
-}
-
 /// Those who are here and, before the first round, those who may still come.
 int Coordinator::reachable_nodes() const {
-    const auto here = std::count_if(agents_.begin(), agents_.end(), [](const auto& each) {
-        return each.second.place != Place::gone;
-    });
-    return static_cast<int>(here + (round_ < 0 ? never_heard() : 0));
+    return members_.here() + (round_ < 0 ? members_.never_came() : 0);
 }
 
 void Coordinator::send(const AgentId& agent, Down message) {

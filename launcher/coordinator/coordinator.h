@@ -2,7 +2,6 @@
 // and the time come in, actions go out; it knows neither sockets nor clocks nor logs.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,7 +10,7 @@
 
 #include "base/time.h"
 #include "coordinator/early_ends.h"
-#include "coordinator/formation.h"
+#include "coordinator/members.h"
 #include "coordinator/messages.h"
 
 namespace torchelastic::coordinator {
@@ -19,11 +18,15 @@ namespace torchelastic::coordinator {
 /// What is fixed before the job begins.
 struct Plan {
     std::string run_id;
-    std::vector<AgentId> expected;  ///< the members, in the allocation's order
+    Membership membership = Membership::known;
+    std::vector<AgentId> expected;  ///< the members, in the allocation's order, if they are known
     int min_nodes = 1;
     int max_nodes = 1;
     int max_restarts = 0;  ///< one budget for the whole job; only failed workers cost
     Duration join_timeout = std::chrono::seconds(600);
+    /// How long those who are enough wait for more, where nobody knows whether more will come; and
+    /// how long a newcomer waits for others like it before a running round is ended for them.
+    Duration last_call_timeout = std::chrono::seconds(3);
     Duration reminder = std::chrono::seconds(10);     ///< then the log says who is waited for
     Duration end_timeout = std::chrono::seconds(60);  ///< for everyone to say Ended
 };
@@ -73,54 +76,44 @@ public:
     std::vector<Action> handle(const Event& event, Instant now);
 
     /// Why an agent that says Hello now cannot take part; nothing if it can.
-    std::optional<std::string> refusal(const AgentId& id) const;
+    std::optional<std::string> refusal(const Card& card) const;
 
     int round() const { return round_; }
     int restart_count() const { return restarts_; }
 
 private:
     enum class Phase { forming, running, stopping, ending, ended };
-    enum class Place {
-        joined,    ///< said hello; its workers, if any, are being stopped
-        ready,     ///< can take part in a round
-        assigned,  ///< takes part in the current round
-        gone,      ///< lost, left or ended: it never comes back
-    };
-    struct Agent {
-        Card card;
-        Ready ready;
-        Place place = Place::joined;
-    };
-    using Handler = void (Coordinator::*)(Agent& agent, const Event& event, Instant now);
+    using Handler = void (Coordinator::*)(Member& agent, const Event& event, Instant now);
     static constexpr std::size_t kPhases = 5;
     static constexpr std::size_t kEvents = std::variant_size_v<decltype(Event::what)>;
     static const Handler kTable[kPhases][kEvents];
 
-    void ignore(Agent& agent, const Event& event, Instant now);
-    void on_ready(Agent& agent, const Event& event, Instant now);
-    void on_started(Agent& agent, const Event& event, Instant now);
-    void on_failed(Agent& agent, const Event& event, Instant now);
-    void on_victim(Agent& agent, const Event& event, Instant now);
-    void on_succeeded(Agent& agent, const Event& event, Instant now);
-    void on_unable(Agent& agent, const Event& event, Instant now);
-    void on_leaving(Agent& agent, const Event& event, Instant now);
-    void on_lost(Agent& agent, const Event& event, Instant now);
-    void on_ended(Agent& agent, const Event& event, Instant now);
-    void on_join_timeout(Agent& agent, const Event& event, Instant now);
-    void on_stop_timeout(Agent& agent, const Event& event, Instant now);
-    void on_end_timeout(Agent& agent, const Event& event, Instant now);
+    void ignore(Member& agent, const Event& event, Instant now);
+    void on_ready(Member& agent, const Event& event, Instant now);
+    void on_started(Member& agent, const Event& event, Instant now);
+    void on_failed(Member& agent, const Event& event, Instant now);
+    void on_victim(Member& agent, const Event& event, Instant now);
+    void on_succeeded(Member& agent, const Event& event, Instant now);
+    void on_unable(Member& agent, const Event& event, Instant now);
+    void on_leaving(Member& agent, const Event& event, Instant now);
+    void on_lost(Member& agent, const Event& event, Instant now);
+    void on_ended(Member& agent, const Event& event, Instant now);
+    void on_forming_timer(Member& agent, const Event& event, Instant now);
+    void on_newcomers(Member& agent, const Event& event, Instant now);
+    void on_stop_timeout(Member& agent, const Event& event, Instant now);
+    void on_end_timeout(Member& agent, const Event& event, Instant now);
 
-    void dismiss(Agent& agent, const Verdict& verdict, Instant now);
-    void go_on_without(Agent& agent, const std::string& what, const Verdict& otherwise,
+    void dismiss(Member& agent, const Verdict& verdict, Instant now);
+    void go_on_without(Member& agent, const std::string& what, const Verdict& otherwise,
                        Instant now);
-    void form_if_complete();
+    void await_members(Instant now);
+    void arm_forming(Instant now);
+    void form_if_complete(Instant now);
     void form();
+    bool enough() const;
     void stop_round(const std::string& reason, Instant now);
     void finish(Verdict verdict, Instant now);
     void end_if_all_ended();
-    std::vector<AgentId> missing() const;
-    std::ptrdiff_t never_heard() const;
-    int ready_nodes() const;
     int reachable_nodes() const;
     void send(const AgentId& agent, Down message);
     void note(Note::Level level, std::string text);
@@ -134,12 +127,15 @@ private:
     Instant stopped_at_{};          // when the round before it was ordered to stop
     std::size_t started_ = 0;       // of these, how many have started their workers
     std::set<AgentId> unfinished_;  // of these, who has not succeeded
-    std::map<AgentId, Agent> agents_;
+    Members members_;
     std::vector<WorkerFailure> causes_;   // of the current round, as heard
     std::vector<WorkerFailure> victims_;  // of the stop that followed
     EarlyEnds early_ends_;
     Verdict verdict_;
     Instant join_deadline_{};
+    std::optional<Instant> reminder_;   // when the log is to say who is waited for
+    std::optional<Instant> last_call_;  // when those who are enough begin without more
+    bool newcomers_ = false;            // somebody waits for the running round to end
     bool await_all_ = false;  // in the end: those who have not come yet are to be told, too
     std::vector<Action> actions_;
 };

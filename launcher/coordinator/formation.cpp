@@ -1,20 +1,11 @@
 // Rank assignment.
 #include "coordinator/formation.h"
 
-#include <algorithm>
 #include <map>
-#include <tuple>
 
 namespace torchelastic::coordinator {
 
-void in_order(std::vector<Candidate>& candidates) {
-    std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-        return std::tie(a.card.order, a.card.id) < std::tie(b.card.order, b.card.id);
-    });
-}
-
-std::vector<Assignment> assign_ranks(std::vector<Candidate> candidates) {
-    in_order(candidates);
+std::vector<Assignment> assign_ranks(const std::vector<Candidate>& candidates) {
     int world = 0;
     std::map<std::string, int> role_world;
     std::vector<Assignment> assignments;

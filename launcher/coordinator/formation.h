@@ -13,13 +13,10 @@ struct Candidate {
     Ready ready;
 };
 
-/// The assignments of one round, in the order of group ranks, which is the order of the nodes in
-/// the allocation. The ranks of one node are consecutive; a role's ranks count its own workers only
-/// (torchrun: roles may interleave). MASTER_ADDR and MASTER_PORT are those of group rank 0.
-/// `round`, `restart_count`, `max_restarts` and `run_id` are the caller's.
-std::vector<Assignment> assign_ranks(std::vector<Candidate> candidates);
-
-/// Sorts by place in the allocation, then by id.
-void in_order(std::vector<Candidate>& candidates);
+/// The assignments of one round, for the nodes in the order of their group ranks. The ranks of one
+/// node are consecutive; a role's ranks count its own workers only (torchrun: roles may
+/// interleave). MASTER_ADDR and MASTER_PORT are those of group rank 0. `round`, `restart_count`,
+/// `max_restarts` and `run_id` are the caller's.
+std::vector<Assignment> assign_ranks(const std::vector<Candidate>& candidates);
 
 }  // namespace torchelastic::coordinator

@@ -20,6 +20,7 @@ struct Job {
 
     static Plan complete(Plan plan, const std::vector<int>& workers) {
         plan.run_id = "7.0.0";
+        if (plan.membership != Membership::known) return plan;
         for (std::size_t i = 0; i < workers.size(); ++i) {
             plan.expected.push_back("n" + std::to_string(i + 1));
         }

@@ -89,16 +89,19 @@ TEST(Coordinator, goes_on_with_min_nodes_at_no_cost) {
     EXPECT_EQ(assigned.at("n3").world_size, 10);
 }
 
-TEST(Coordinator, keeps_a_spare_ready_and_lets_it_step_in) {
-    Job job({.min_nodes = 2, .max_nodes = 2}, {1, 1, 1});
+TEST(Coordinator, keeps_a_spare_ready_and_lets_it_take_the_lost_ones_place) {
+    Job job({.min_nodes = 3, .max_nodes = 3}, {1, 1, 1, 1});
     job.run();
-    EXPECT_EQ(job.told<Assignment>().size(), 2U);
-    job.lose(1);
-    EXPECT_EQ(job.told<Stop>().size(), 1U);
-    job.ready(2);
+    EXPECT_EQ(job.told<Assignment>().size(), 3U);
+    job.lose(2);
+    EXPECT_EQ(job.told<Stop>().size(), 2U);
+    job.ready(1);
+    job.ready(3);
     const auto assigned = job.told<Assignment>();
-    ASSERT_EQ(assigned.size(), 2U);
-    EXPECT_EQ(assigned.at("n3").first_rank, 1);
+    ASSERT_EQ(assigned.size(), 3U);
+    EXPECT_EQ(assigned.at("n1").first_rank, 0);
+    EXPECT_EQ(assigned.at("n4").first_rank, 1);
+    EXPECT_EQ(assigned.at("n3").first_rank, 2);
 }
 
 TEST(Coordinator, loses_a_spare_without_disturbing_the_round) {
@@ -253,11 +256,11 @@ TEST(Coordinator, gives_up_on_a_node_that_cannot_stop_its_workers) {
 TEST(Coordinator, refuses_strangers_and_doubles) {
     Job job = four_nodes();
     job.hello(1);
-    EXPECT_EQ(job.coordinator.refusal("n1"), "node n1 takes part in run 7.0.0 already");
-    EXPECT_EQ(job.coordinator.refusal("n9"), "node n9 is not a member of run 7.0.0");
-    EXPECT_FALSE(job.coordinator.refusal("n2"));
+    EXPECT_EQ(job.coordinator.refusal({.id = "n1"}), "node n1 takes part already in run 7.0.0");
+    EXPECT_EQ(job.coordinator.refusal({.id = "n9"}), "node n9 is not a member of run 7.0.0");
+    EXPECT_FALSE(job.coordinator.refusal({.id = "n2"}));
     job.lose(1);
-    EXPECT_EQ(job.coordinator.refusal("n1"), "node n1 has already left run 7.0.0");
+    EXPECT_EQ(job.coordinator.refusal({.id = "n1"}), "node n1 has already left run 7.0.0");
 }
 
 }  // namespace

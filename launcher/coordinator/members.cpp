@@ -1,0 +1,133 @@
+// Counting and ordering members.
+#include "coordinator/members.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace torchelastic::coordinator {
+
+Members::Members(Membership membership, std::vector<AgentId> expected, int least)
+    : membership_(membership), expected_(std::move(expected)), least_(least) {}
+
+std::optional<std::string> Members::refusal(const Card& card) const {
+    const auto known = members_.find(card.id);
+    if (membership_ == Membership::known &&
+        std::find(expected_.begin(), expected_.end(), card.id) == expected_.end()) {
+        return fmt::format("node {} is not a member of", card.id);
+    }
+    if (known != members_.end()) {
+        return known->second.place == Place::gone
+                   ? fmt::format("node {} has already left", card.id)
+                   : fmt::format("node {} takes part already in", card.id);
+    }
+    if (membership_ != Membership::ranked) return std::nullopt;
+    if (card.order < 0 || card.order >= least_) {
+        return fmt::format("node {} has --node-rank={}, and there are {} nodes in", card.id,
+                           card.order, least_);
+    }
+    for (const auto& [id, member] : members_) {
+        if (member.card.order != card.order || member.place == Place::gone) continue;
+        return fmt::format("node {} has --node-rank={}, as node {} has in", card.id, card.order,
+                           id);
+    }
+    return std::nullopt;
+}
+
+Member& Members::add(const Card& card) {
+    Member& member = members_[card.id];
+    member.card = card;
+    return member;
+}
+
+Member* Members::find(const AgentId& id) {
+    const auto found = members_.find(id);
+    if (found == members_.end() || found->second.place == Place::gone) return nullptr;
+    return &found->second;
+}
+
+int Members::at(Place place) const {
+    return static_cast<int>(std::count_if(members_.begin(), members_.end(), [&](const auto& each) {
+        return each.second.place == place;
+    }));
+}
+
+int Members::here() const {
+    return static_cast<int>(members_.size()) - at(Place::gone);
+}
+
+int Members::never_came() const {
+    if (membership_ == Membership::known) {
+        return static_cast<int>(
+            std::count_if(expected_.begin(), expected_.end(),
+                          [&](const AgentId& id) { return !members_.contains(id); }));
+    }
+    return std::max(0, least_ - static_cast<int>(members_.size()));
+}
+
+bool Members::all_settled() const {
+    return at(Place::joined) + at(Place::assigned) == 0;
+}
+
+std::string Members::awaited() const {
+    std::vector<std::string> absent;
+    if (membership_ == Membership::known) {
+        for (const AgentId& id : expected_) {
+            const auto found = members_.find(id);
+            if (found == members_.end() || found->second.place == Place::joined) {
+                absent.push_back(id);
+            }
+        }
+        return join(absent, ", ");
+    }
+    for (const auto& [id, member] : members_) {
+        if (member.place == Place::joined) absent.push_back(id);
+    }
+    std::set<int> free;
+    for (int rank = 0; membership_ == Membership::ranked && rank < least_; ++rank)
+        free.insert(rank);
+    for (const auto& [id, member] : members_) {
+        if (member.place != Place::gone) free.erase(member.card.order);
+    }
+    for (const int rank : free)
+        absent.push_back(fmt::format("node rank {}", rank));
+    if (membership_ == Membership::open && here() < least_) {
+        absent.push_back(count(static_cast<std::size_t>(least_ - here()), "more node"));
+    }
+    return join(absent, ", ");
+}
+
+std::vector<Candidate> Members::line_up(std::size_t most) const {
+    std::vector<const Member*> survivors;
+    std::vector<const Member*> newcomers;
+    for (const auto& [id, member] : members_) {
+        if (member.place != Place::ready) continue;
+        (member.slot ? survivors : newcomers).push_back(&member);
+    }
+    std::sort(survivors.begin(), survivors.end(),
+              [](const Member* a, const Member* b) { return *a->slot < *b->slot; });
+    std::sort(newcomers.begin(), newcomers.end(), [](const Member* a, const Member* b) {
+        return std::tie(a->card.order, a->card.id) < std::tie(b->card.order, b->card.id);
+    });
+    std::vector<Candidate> line;
+    auto next = newcomers.begin();
+    const auto take = [&](const Member& member) {
+        if (line.size() < most) line.push_back({member.card, member.ready});
+    };
+    for (const Member* survivor : survivors) {
+        // Those who are to drop out stand at the end: what is free before a survivor is filled.
+        while (line.size() < *survivor->slot && next != newcomers.end())
+            take(**next++);
+        take(*survivor);
+    }
+    while (next != newcomers.end())
+        take(**next++);
+    return line;
+}
+
+}  // namespace torchelastic::coordinator
