@@ -1,11 +1,17 @@
 // Choosing a rendezvous, and what it needs to know.
 #include "agent/meeting.h"
 
+#include <unistd.h>
+
+#include <cstdint>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/endpoint.h"
 #include "base/module.h"
 #include "net/connection.h"
+#include "rdzv/endpoint.h"
 #include "rdzv/module.h"
 #include "rdzv/pmix.h"
 #include "rdzv/slurm.h"
@@ -13,6 +19,12 @@
 namespace torchelastic::agent {
 
 namespace {
+
+using options::Backend;
+
+constexpr std::uint16_t kC10dPort = 29400;    // torchrun's
+constexpr std::uint16_t kStaticPort = 29500;  // torchrun's
+constexpr std::uint16_t kStaticPorts = 8;
 
 rdzv::Settings settings(const options::Options& options) {
     rdzv::Settings settings;
@@ -44,15 +56,66 @@ std::unique_ptr<rdzv::Rendezvous> pmix_rendezvous(net::Loop& loop, const Place& 
         });
 }
 
+/// Without a token of the user's the run's id is all that agents prove to each other: as much as
+/// torchrun asks for.
+rdzv::Self self(const Place& place, const options::Options& options,
+                const Environment& environment) {
+    rdzv::Self self;
+    self.id = fmt::format("{}/{}", place.node, ::getpid());
+    self.order = place.backend == Backend::fixed ? options.node_rank : 0;
+    self.credentials.run_id = options.rdzv_id.empty() ? "none" : options.rdzv_id;
+    const auto token = environment.find("TORCHELASTIC_TOKEN");
+    self.credentials.token =
+        token == environment.end() || token->second.empty() ? "none" : token->second;
+    return self;
+}
+
+rdzv::MeetingPoint endpoint_of_c10d(const options::Options& options) {
+    const std::string text = options.rdzv_endpoint.value_or("localhost");
+    const Endpoint endpoint = parse_endpoint(text, kC10dPort).value_or(Endpoint{text, kC10dPort});
+    return {.host = endpoint.host,
+            .ports = {endpoint.port == 0 ? kC10dPort : endpoint.port},
+            .is_host = options.rdzv_conf.is_host,
+            .option = "--rdzv-endpoint=" + text};
+}
+
+/// The workers' store is at --master-port itself, where programs may look for it (init_method):
+/// agents meet at one of the ports behind it.
+rdzv::MeetingPoint endpoint_of_static(const options::Options& options) {
+    const std::string host = options.master_addr.value_or("127.0.0.1");
+    const std::uint16_t first = options.master_port.value_or(kStaticPort);
+    rdzv::MeetingPoint point{.membership = coordinator::Membership::ranked,
+                             .host = host,
+                             .is_host = options.node_rank == 0,
+                             .option = fmt::format("--master-addr={}", host)};
+    for (std::uint16_t i = 1; i <= kStaticPorts; ++i)
+        point.ports.push_back(static_cast<std::uint16_t>(first + i));
+    return point;
+}
+
 }  // namespace
 
 std::unique_ptr<rdzv::Rendezvous> choose_rendezvous(net::Loop& loop, const Place& place,
                                                     const options::Options& options,
                                                     const Environment& environment) {
-    if (options.rdzv_backend == options::Backend::pmix) {
-        return pmix_rendezvous(loop, place, options, environment);
+    switch (place.backend) {
+        case Backend::pmix:
+            return pmix_rendezvous(loop, place, options, environment);
+        case Backend::slurm:
+            return rdzv::slurm_rendezvous(loop, *place.allocation, settings(options));
+        case Backend::c10d:
+            return rdzv::endpoint_rendezvous(loop, endpoint_of_c10d(options),
+                                             self(place, options, environment), settings(options));
+        case Backend::fixed: {
+            rdzv::Settings here = settings(options);
+            if (options.node_rank == 0) here.local_address = options.master_addr;
+            return rdzv::endpoint_rendezvous(loop, endpoint_of_static(options),
+                                             self(place, options, environment), std::move(here));
+        }
+        case Backend::choose:
+        case Backend::standalone:
+            break;
     }
-    if (place.allocation) return rdzv::slurm_rendezvous(loop, *place.allocation, settings(options));
     return nullptr;
 }
 
@@ -74,9 +137,21 @@ Result<void> check_address(const options::Options& options, bool alone) {
     return failure(std::move(found).error().because(local ? "--local-addr" : "--master-addr"));
 }
 
-std::string backend_name(const Place& place, const options::Options& options) {
-    if (options.rdzv_backend == options::Backend::pmix) return "pmix";
-    return place.allocation ? "slurm" : "standalone";
+std::string backend_name(const Place& place) {
+    switch (place.backend) {
+        case Backend::pmix:
+            return "pmix";
+        case Backend::slurm:
+            return "slurm";
+        case Backend::c10d:
+            return "c10d";
+        case Backend::fixed:
+            return "static";
+        case Backend::choose:
+        case Backend::standalone:
+            break;
+    }
+    return "standalone";
 }
 
 rdzv::KeepAlive keep_alive(const options::Options& options) {

@@ -25,8 +25,9 @@ Result<void> refuse_islands(const slurm::Allocation& allocation, const Environme
     if (allocation.nodes.size() == 1 || !environment.contains("TORCHELASTIC_STEP_SCRIPT"))
         return {};
     return failure(fmt::format(
-        "--rdzv-backend=c10d, static and --standalone (or their PET_ variables) are for one node, "
-        "and this step has {}: leave them out, the nodes meet by themselves",
+        "--rdzv-backend=c10d, static and --standalone (or their PET_ variables) without an "
+        "endpoint "
+        "are for one node, and this step has {}: leave them out, the nodes meet by themselves",
         allocation.nodes.size()));
 }
 
@@ -58,8 +59,11 @@ Result<Place> find_place(const options::Options& options, const Environment& env
     auto step = find_step(options.rdzv_backend, environment);
     Place place;
     place.node = host;
-    if (options.rdzv_backend == Backend::standalone) {
-        if (step && *step) {
+    place.backend = options.rdzv_backend;
+    const bool by_endpoint = place.backend == Backend::c10d || place.backend == Backend::fixed;
+    if (place.backend == Backend::standalone || by_endpoint) {
+        const bool given = options.rdzv_endpoint || options.master_addr;
+        if (step && *step && !(by_endpoint && given)) {
             if (auto fine = refuse_islands(**step, environment); !fine) {
                 return failure(std::move(fine).error());
             }
@@ -70,7 +74,16 @@ Result<Place> find_place(const options::Options& options, const Environment& env
         auto in_step = place_in_step(std::move(**step), environment);
         if (!in_step) return in_step;
         place = std::move(*in_step);
-    } else if (options.rdzv_backend == Backend::pmix) {
+        place.backend = options.rdzv_backend == Backend::pmix ? Backend::pmix : Backend::slurm;
+    } else if (place.backend == Backend::pmix) {
+        return place;
+    } else {
+        place.backend = Backend::standalone;
+    }
+    if (by_endpoint) {
+        const options::NodeRange nodes = options.nnodes.value_or(options::NodeRange{});
+        place.min_nodes = nodes.min;
+        place.max_nodes = nodes.max;
         return place;
     }
     const std::size_t nodes = place.allocation ? place.allocation->nodes.size() : 1;
@@ -89,10 +102,10 @@ Result<void> count_nodes(Place& place, const options::Options& options, std::siz
                                    place.allocation ? "Slurm step" : "PMIx launcher's job",
                                    count(nodes, "node")));
     }
-    return failure(
-        fmt::format("--nnodes={0}: only a Slurm step has several nodes: start it with srun "
-                    "--torchelastic -N{0}",
-                    range.min));
+    return failure(fmt::format(
+        "--nnodes={0}: where do the nodes meet? Start it with srun --torchelastic -N{0}, "
+        "or say --rdzv-backend=c10d --rdzv-endpoint=HOST:PORT on each of them",
+        range.min));
 }
 
 }  // namespace torchelastic::agent

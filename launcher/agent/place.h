@@ -13,6 +13,7 @@
 namespace torchelastic::agent {
 
 struct Place {
+    options::Backend backend = options::Backend::standalone;  ///< never `choose`
     std::optional<slurm::Allocation> allocation;  ///< nothing: not in a step, or none that counts
     std::string node;                             ///< its name: Slurm's, else the host's
     int min_nodes = 1;

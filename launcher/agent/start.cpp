@@ -151,7 +151,10 @@ private:
         setup.workers.setting.signals_to_handle = names_of(ending_signals(options_));
         setup.workers.open_files = open_files_;
         setup.workers.keeps_logs = keeps_logs(options_);
-        const bool several = meeting.expected.size() > 1;
+        const bool known = meeting.membership == coordinator::Membership::known;
+        const bool several = !known || meeting.expected.size() > 1;
+        // Only the store of --node-rank=0 is looked for at --master-port.
+        if (several && options_.node_rank != 0) setup.workers.options.master_port.reset();
         setup.workers.alone = !several;
         if (several) {
             setup.workers.setting.gloo_interface = gloo_interface(
@@ -161,8 +164,9 @@ private:
         if (auto checked = check_address(options_, !several); !checked) {
             setup.trouble = checked.error().text();
         }
-        if (auto counted = count_nodes(place_, options_, meeting.expected.size()); !counted) {
-            setup.trouble = counted.error().text();
+        if (known) {
+            auto counted = count_nodes(place_, options_, meeting.expected.size());
+            if (!counted) setup.trouble = counted.error().text();
         }
         setup.plan = plan(meeting);
         auto logs = Logs::open(log_base_, setup.plan.run_id + (several ? "_" + place_.node : ""));
@@ -178,7 +182,7 @@ private:
         Logs files = logs ? std::move(*logs) : Logs::none();
         tell_where(files);
         observation_.watch_timers(timer_file_, setup.workers);
-        observation_.attend(setup, backend_name(place_, options_), files.root());
+        observation_.attend(setup, backend_name(place_), files.root());
         agent_.emplace(loop_, log_, *reaper_, std::move(setup), std::move(files),
                        [this](int code) { end(code); });
         agent_->begin();
@@ -201,11 +205,13 @@ private:
     coordinator::Plan plan(const rdzv::Meeting& meeting) const {
         coordinator::Plan plan;
         plan.run_id = run_id(options_, meeting);
+        plan.membership = meeting.membership;
         plan.expected = meeting.expected;
         plan.min_nodes = place_.min_nodes;
         plan.max_nodes = place_.max_nodes;
         plan.max_restarts = options_.max_restarts;
         plan.join_timeout = options_.rdzv_conf.join_timeout;
+        plan.last_call_timeout = options_.rdzv_conf.last_call_timeout;
         plan.end_timeout = options_.shutdown_timeout + kEndMargin;
         return plan;
     }
@@ -226,7 +232,7 @@ private:
 
     void remind() {
         const options::RendezvousConf& conf = options_.rdzv_conf;
-        const bool pmix = options_.rdzv_backend == options::Backend::pmix;
+        const bool pmix = place_.backend == options::Backend::pmix;
         reminder_.arm(kReminder, [this, pmix, conf] {
             log_.warning(
                 fmt::format("no word from the coordinator's node yet; waiting {} s in all ({})",

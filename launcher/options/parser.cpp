@@ -83,12 +83,12 @@ Result<std::uint16_t> as_port(std::string_view text) {
 Result<Backend> as_backend(std::string_view text) {
     if (text == "slurm") return Backend::slurm;
     if (text == "pmix") return Backend::pmix;
-    for (const char* torchruns : {"c10d", "static", "etcd", "etcd-v2"}) {
-        if (text == torchruns) return Backend::standalone;
-    }
+    if (text == "c10d") return Backend::c10d;
+    if (text == "static") return Backend::fixed;
+    if (text == "etcd" || text == "etcd-v2") return Backend::standalone;
     return failure(fmt::format(
-        "the rendezvous backend {} is not supported (choose from 'slurm' or 'pmix', or 'c10d', "
-        "'static', 'etcd' and 'etcd-v2' on one node)",
+        "the rendezvous backend {} is not supported (choose from 'slurm', 'pmix', 'c10d' or "
+        "'static', or 'etcd' and 'etcd-v2' on one node)",
         in_quotes(text)));
 }
 
@@ -132,25 +132,36 @@ void read_master(Fields& fields, Options& options) {
     options.master_port = endpoint->port;
 }
 
-/// torchrun's own rendezvous among several nodes is not there yet.
-void check_one_node(Fields& fields, const Options& options, bool standalone) {
+/// On one node nobody has to be met. torchrun's static is also its default.
+void settle_backend(Fields& fields, Options& options, bool standalone) {
     const std::string backend = backend_name(fields);
-    const bool torchruns = options.rdzv_backend == Backend::standalone && !standalone;
-    const int least = options.nnodes ? options.nnodes->min : 1;
-    const int most = options.nnodes ? options.nnodes->max : 1;
-    const bool one = torchruns || (options.rdzv_backend == Backend::choose && options.nnodes);
-    const std::string instead = fmt::format("the rendezvous backend {} is supported on one node",
-                                            in_quotes(backend.empty() ? "static" : backend));
-    if (standalone && least > 1) {
-        fields.fail(
-            Error(fmt::format("--standalone runs on one node, but --nnodes asks for {}", least)));
-    } else if (torchruns && most > 1) {
-        fields.fail(Error(fmt::format(
-            "{}, but --nnodes asks for up to {}: use --rdzv-backend slurm", instead, most)));
-    } else if (one && most == 1 && options.node_rank != 0 &&
-               (backend.empty() || backend == "static")) {
-        fields.fail(Error(fmt::format("{}, but --node-rank is {}: use --rdzv-backend slurm",
-                                      instead, options.node_rank)));
+    const NodeRange nodes = options.nnodes.value_or(NodeRange{});
+    const bool fixed =
+        options.rdzv_backend == Backend::fixed ||
+        (options.rdzv_backend == Backend::choose && (options.master_addr || options.master_port));
+    if (standalone && nodes.min > 1) {
+        return fields.fail(Error(
+            fmt::format("--standalone runs on one node, but --nnodes asks for {}", nodes.min)));
+    }
+    if (options.rdzv_backend == Backend::standalone && !standalone && nodes.max > 1) {
+        return fields.fail(Error(fmt::format(
+            "the rendezvous backend {} is supported on one node, but --nnodes asks for up to {}: "
+            "use slurm or c10d",
+            in_quotes(backend), nodes.max)));
+    }
+    const bool ranked =
+        options.rdzv_backend == Backend::fixed ||
+        (options.rdzv_backend == Backend::choose && options.nnodes && (fixed || nodes.max == 1));
+    if (!standalone && ranked && options.node_rank >= nodes.max) {
+        return fields.fail(Error(fmt::format("--node-rank is {}, and must be less than --nnodes={}",
+                                             options.node_rank, nodes.max)));
+    }
+    if (fixed && nodes.max > 1) {
+        options.rdzv_backend = Backend::fixed;
+        options.nnodes = NodeRange{nodes.max, nodes.max};
+    } else if (options.rdzv_backend == Backend::fixed ||
+               (options.rdzv_backend == Backend::c10d && nodes.max == 1)) {
+        options.rdzv_backend = Backend::standalone;
     }
 }
 
@@ -169,7 +180,7 @@ void read_rendezvous(Fields& fields, Options& options) {
         options.master_addr = std::nullopt;
         options.master_port = std::nullopt;
     }
-    check_one_node(fields, options, standalone);
+    settle_backend(fields, options, standalone);
 }
 
 /// Who runs the script: at most one of three.

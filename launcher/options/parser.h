@@ -25,6 +25,8 @@ enum class Backend {
     pmix,        ///< --rdzv-backend pmix
     standalone,  ///< --standalone, or one of torchrun's backends on one node: nobody else takes
                  ///< part
+    c10d,        ///< torchrun's, on several nodes: who comes to --rdzv-endpoint takes part
+    fixed,       ///< torchrun's static, on several nodes: --node-rank of --nnodes
 };
 
 /// Who serves the workers' c10d store.
@@ -40,8 +42,7 @@ struct Options {
     Backend rdzv_backend = Backend::choose;
     std::string rdzv_id = "none";  ///< "none" and "" both mean that the user gave no id
     RendezvousConf rdzv_conf;
-    /// "host[:port]", checked (a path with rdzv_conf.file_store); no backend of this release looks
-    /// at it, but for its port, which is in master_port.
+    /// "host[:port]", checked (a path with rdzv_conf.file_store): where agents of c10d meet.
     std::optional<std::string> rdzv_endpoint;
     int node_rank = 0;  ///< 0 or more
     /// Where the workers' store must be, because somebody outside of the job relies on it:

@@ -63,10 +63,16 @@ bool is_rank(RendezvousConf& /*conf*/, std::string_view text) {
 }
 
 /// The words of torch's RendezvousParameters.get_as_bool.
+std::optional<bool> boolean(std::string_view text) {
+    constexpr std::array<std::string_view, 10> kWords = {"1", "true",  "t", "yes", "y",
+                                                         "0", "false", "f", "no",  "n"};
+    const auto found = std::find(kWords.begin(), kWords.end(), lowercase(text));
+    if (found == kWords.end()) return std::nullopt;
+    return found < kWords.begin() + kWords.size() / 2;
+}
+
 bool is_boolean(RendezvousConf& /*conf*/, std::string_view text) {
-    constexpr std::string_view kWords[] = {"1", "true",  "t", "yes", "y",
-                                           "0", "false", "f", "no",  "n"};
-    return std::find(std::begin(kWords), std::end(kWords), lowercase(text)) != std::end(kWords);
+    return boolean(text).has_value();
 }
 
 bool is_protocol(RendezvousConf& /*conf*/, std::string_view text) {
@@ -116,14 +122,23 @@ constexpr std::array kKeys = {
             if (seconds) conf.pmix_timeout = std::chrono::seconds(*seconds);
             return seconds.has_value();
         }},
+    Key{"last_call_timeout", kSeconds,
+        [](RendezvousConf& conf, std::string_view text) {
+            const auto seconds = whole(text, 1);
+            if (seconds) conf.last_call_timeout = std::chrono::seconds(*seconds);
+            return seconds.has_value();
+        }},
+    Key{"is_host", kBoolean,
+        [](RendezvousConf& conf, std::string_view text) {
+            conf.is_host = boolean(text);
+            return conf.is_host.has_value();
+        }},
     // Of torchrun's backends, without effect here.
     Key{"timeout", kSeconds, is_seconds},
-    Key{"last_call_timeout", kSeconds, is_seconds},
     Key{"close_timeout", kSeconds, is_seconds},
     Key{"heartbeat_timeout", kSeconds, is_seconds},
     Key{"read_timeout", kSeconds, is_seconds},
     Key{"store_type", "tcp or file", set_store_type},
-    Key{"is_host", kBoolean, is_boolean},
     Key{"use_libuv", kBoolean, is_boolean},
     Key{"rank", "a whole number of at least 0", is_rank},
     Key{"protocol", "http or https", is_protocol},

@@ -23,6 +23,10 @@ struct RendezvousConf {
     std::optional<std::pair<std::uint16_t, std::uint16_t>> port_range;
     /// How long the pmix backend waits for the processes that its launcher started. Above 0.
     std::chrono::seconds pmix_timeout{60};
+    /// How long those who are enough wait for more, under c10d. Above 0.
+    std::chrono::seconds last_call_timeout{3};
+    /// Whether this agent is the one to be met, under c10d; nothing: it looks at the endpoint.
+    std::optional<bool> is_host;
     bool file_store = false;  ///< store_type=file: --rdzv-endpoint is a path
 
     bool operator==(const RendezvousConf&) const = default;

@@ -27,16 +27,20 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
             if (!state) return;
             const std::chrono::duration<double> waited = limit;
             state->finish(failure(fmt::format(
-                "no coordinator at {} within {:.3g} s (join_timeout): tried ports {} to {}; the "
-                "last attempt met: {}",
-                state->address, waited.count(), state->ports.front(), state->ports.back(),
-                state->last_trouble)));
+                "no coordinator at {} within {:.3g} s (join_timeout); the last attempt met: {}",
+                state->places(), waited.count(), state->last_trouble)));
         });
         dial();
     }
 
+    std::string places() const {
+        const std::string first = to_string(where.front());
+        return where.size() == 1 ? first
+                                 : fmt::format("{} or {} other places", first, where.size() - 1);
+    }
+
     void dial() {
-        connector.emplace(loop, Endpoint{address, ports[next]}, kAnswerLimit,
+        connector.emplace(loop, where[next], kAnswerLimit,
                           [weak = weak_from_this()](Result<net::Connection> result) {
                               const auto state = weak.lock();
                               if (!state) return;
@@ -65,7 +69,7 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
     void try_next(std::string trouble) {
         last_trouble = std::move(trouble);
         next += 1;
-        if (next < ports.size()) return dial();
+        if (next < where.size()) return dial();
         next = 0;
         pause_timer.arm(pause, [weak = weak_from_this()] {
             if (const auto state = weak.lock()) state->dial();
@@ -82,8 +86,7 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
     }
 
     net::Loop& loop;
-    std::string address;
-    std::vector<std::uint16_t> ports;
+    std::vector<Endpoint> where;
     Credentials credentials;
     KeepAlive keep_alive;
     std::function<void(Result<Session>)> done;
@@ -96,12 +99,10 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
     std::optional<Session> session;
 };
 
-Dialer::Dialer(net::Loop& loop, std::string address, std::vector<std::uint16_t> ports,
-               Credentials credentials, KeepAlive keep_alive, Duration limit,
-               std::function<void(Result<Session>)> done)
+Dialer::Dialer(net::Loop& loop, std::vector<Endpoint> where, Credentials credentials,
+               KeepAlive keep_alive, Duration limit, std::function<void(Result<Session>)> done)
     : state_(std::make_shared<State>(loop)) {
-    state_->address = std::move(address);
-    state_->ports = std::move(ports);
+    state_->where = std::move(where);
     state_->credentials = std::move(credentials);
     state_->keep_alive = keep_alive;
     state_->done = std::move(done);

@@ -1,26 +1,24 @@
-// The agent's connecting side: tries a node's ports until one proves to be the coordinator.
+// The agent's connecting side: tries endpoints until one proves to be the coordinator.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
+#include "base/endpoint.h"
 #include "base/result.h"
 #include "rdzv/session.h"
 
 namespace torchelastic::rdzv {
 
-/// Tries the ports in order, again and again with growing pauses (2 ms to 200 ms): the
+/// Tries the endpoints in order, again and again with growing pauses (2 ms to 200 ms): the
 /// coordinator's agent may start later than this one, and another job may listen where it would
 /// have. Calls `done` once, with a proven session that must be taken over with hand_over(), or,
 /// after `limit`, with what the attempts met. Destroying it cancels.
 class Dialer {
 public:
-    Dialer(net::Loop& loop, std::string address, std::vector<std::uint16_t> ports,
-           Credentials credentials, KeepAlive keep_alive, Duration limit,
-           std::function<void(Result<Session>)> done);
+    Dialer(net::Loop& loop, std::vector<Endpoint> where, Credentials credentials,
+           KeepAlive keep_alive, Duration limit, std::function<void(Result<Session>)> done);
     ~Dialer();
 
 private:

@@ -185,7 +185,7 @@ private:
     /// Tries one more of the first agent's addresses beside those that are being tried.
     void call_next() {
         dialers_.push_back(std::make_unique<Dialer>(
-            loop_, addresses_[dialers_.size()], std::vector<std::uint16_t>{cards_.front().port},
+            loop_, std::vector<Endpoint>{{addresses_[dialers_.size()], cards_.front().port}},
             meeting_.credentials, settings_.keep_alive, settings_.join_timeout,
             [this](Result<Session> session) {
                 session ? enter(std::move(*session)) : miss(session.error().text());

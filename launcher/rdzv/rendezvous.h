@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "coordinator/messages.h"
+#include "coordinator/members.h"
 #include "net/listener.h"
 #include "rdzv/session.h"
 
@@ -27,10 +27,11 @@ struct Guest {
 /// What an agent knows once it has met the others.
 struct Meeting {
     Credentials credentials;
-    coordinator::AgentId id;                     ///< this node's name
-    int order = 0;                               ///< its place
-    std::string address;                         ///< numeric, where the other nodes reach it
-    std::vector<coordinator::AgentId> expected;  ///< all members, in order
+    coordinator::AgentId id;  ///< this node's name
+    int order = 0;            ///< its place
+    std::string address;      ///< numeric, where the other nodes reach it
+    coordinator::Membership membership = coordinator::Membership::known;
+    std::vector<coordinator::AgentId> expected;  ///< all members, in order, if they are known
     std::variant<Host, Guest> place;
 };
 

@@ -88,8 +88,11 @@ private:
     }
 
     void call(const std::string& address) {
+        std::vector<Endpoint> where;
+        for (const std::uint16_t port : ports())
+            where.push_back({address, port});
         dialer_ = std::make_unique<Dialer>(
-            loop_, address, ports(), meeting().credentials, settings_.keep_alive,
+            loop_, std::move(where), meeting().credentials, settings_.keep_alive,
             settings_.join_timeout, [this](Result<Session> session) {
                 if (!session) {
                     return finish(failure(std::move(session).error().because(

@@ -96,13 +96,19 @@ TEST(Parser, chooses_where_the_agents_meet) {
     EXPECT_EQ(options({"--standalone", "--nnodes=1:4", "a"}).rdzv_backend, Backend::standalone);
     EXPECT_EQ(error({"--standalone", "--nnodes=2:4", "a"}),
               "--standalone runs on one node, but --nnodes asks for 2");
-    EXPECT_EQ(error({"--rdzv-backend=c10d", "--nnodes=1:4", "a"}),
-              "the rendezvous backend 'c10d' is supported on one node, but --nnodes asks for up to "
-              "4: use --rdzv-backend slurm");
+    EXPECT_EQ(options({"--rdzv-backend=c10d", "--nnodes=1:4", "a"}).rdzv_backend, Backend::c10d);
+    EXPECT_EQ(options({"--rdzv-backend=static", "--nnodes=2", "a"}).rdzv_backend, Backend::fixed);
+    EXPECT_EQ(options({"--master-addr=h", "--nnodes=2", "a"}).rdzv_backend, Backend::fixed);
+    EXPECT_EQ(options({"--nnodes=2", "a"}).rdzv_backend, Backend::choose);
+    // As in torchrun, static has no fewest nodes.
+    EXPECT_EQ(options({"--rdzv-backend=static", "--nnodes=1:2", "a"}).nnodes, (NodeRange{2, 2}));
+    EXPECT_EQ(error({"--rdzv-backend=etcd", "--nnodes=1:4", "a"}),
+              "the rendezvous backend 'etcd' is supported on one node, but --nnodes asks for up to "
+              "4: use slurm or c10d");
     EXPECT_EQ(options({"--rdzv-backend=etcd-v2", "a"}).rdzv_backend, Backend::standalone);
     EXPECT_EQ(error({"--rdzv-backend=zeus", "a"}),
               "argument --rdzv-backend/--rdzv_backend: the rendezvous backend 'zeus' is not "
-              "supported (choose from 'slurm' or 'pmix', or 'c10d', 'static', 'etcd' and 'etcd-v2' "
+              "supported (choose from 'slurm', 'pmix', 'c10d' or 'static', or 'etcd' and 'etcd-v2' "
               "on one node)");
 }
 
@@ -152,8 +158,7 @@ TEST(Parser, has_a_node_rank_where_there_are_nodes) {
               "argument --node-rank/--node_rank: '-1' must be 0 or more");
     for (const char* one : {"--nnodes=1", "--rdzv-backend=static"}) {
         EXPECT_EQ(error({"--node-rank=3", one, "a"}),
-                  "the rendezvous backend 'static' is supported on one node, but --node-rank is 3: "
-                  "use --rdzv-backend slurm");
+                  "--node-rank is 3, and must be less than --nnodes=1");
     }
 }
 

@@ -248,9 +248,9 @@ TEST(Pmix, says_how_each_address_of_the_first_node_was_missed) {
     const auto agent = guarded.agent("a", {.join_timeout = milliseconds(50)}, launcher.rank(1));
     const std::string why = guarded.error_of(*agent);
     EXPECT_TRUE(
-        why.starts_with("meet the agent of node b (PMIx rank 0): no coordinator at "
-                        "127.0.0.8 within 0.05 s"))
+        why.starts_with("meet the agent of node b (PMIx rank 0): no coordinator at 127.0.0.8:"))
         << why;
+    EXPECT_NE(why.find(" within 0.05 s"), std::string::npos) << why;
     EXPECT_NE(why.find("; no coordinator at 127.0.0.9"), std::string::npos) << why;
 }
 
