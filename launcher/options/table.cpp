@@ -51,26 +51,28 @@ const Option kOptions[] = {
 
     {"rdzv-backend", 0, Kind::text, Group::rendezvous, "BACKEND", nullptr,
      "slurm,pmix,c10d,static,etcd,etcd-v2", true, true,
-     "How the nodes find each other: slurm, pmix under srun --mpi=pmix, mpirun or prterun, or for "
-     "a single node torchrun's c10d, static, etcd or etcd-v2; slurm inside a Slurm step if not "
-     "set, else --standalone"},
+     "How the nodes find each other: slurm, pmix under srun --mpi=pmix, mpirun or prterun, c10d at "
+     "--rdzv-endpoint, static by --node-rank and --master-addr, or for a single node etcd or "
+     "etcd-v2; slurm inside a Slurm step if not set, else static if --master-addr or --master-port "
+     "is given, else --standalone"},
     {"rdzv-id", 0, Kind::text, Group::rendezvous, "ID", "none", nullptr, true, true,
      "Name of the job: TORCHELASTIC_RUN_ID of the workers, and part of the path of log files"},
     {"rdzv-conf", 0, Kind::text, Group::rendezvous, "KEY=VALUE,...", nullptr, nullptr, true, true,
      "Timing of the rendezvous: join_timeout (seconds, 600), keep_alive_interval (seconds, 1), "
-     "keep_alive_max_attempt (3), port_range (LOW-HIGH), pmix_timeout (seconds, 60). Checked for "
-     "torchrun's sake, without effect: timeout, last_call_timeout, close_timeout, "
-     "heartbeat_timeout, read_timeout, store_type, is_host, use_libuv, rank, protocol, ssl_cert, "
-     "ssl_cert_key, ca_cert, cert, key, cacert, etcd_prefix"},
+     "keep_alive_max_attempt (3), port_range (LOW-HIGH), pmix_timeout (seconds, 60); of c10d "
+     "last_call_timeout (seconds, 3), is_host. Checked for torchrun's sake, without effect: "
+     "timeout, close_timeout, heartbeat_timeout, read_timeout, store_type, use_libuv, rank, "
+     "protocol, ssl_cert, ssl_cert_key, ca_cert, cert, key, cacert, etcd_prefix"},
     {"rdzv-endpoint", 0, Kind::text, Group::rendezvous, "HOST[:PORT]", nullptr, nullptr, true,
      false,
-     "Where torchrun's backends meet; checked, and used for the port of the workers' store with "
-     "--rdzv-backend=static: the nodes of a Slurm step or of PMIx need none"},
+     "Where the agents of --rdzv-backend=c10d meet (port 29400 if not given), the same on all "
+     "nodes; with static in place of --master-addr and --master-port. The nodes of a Slurm step or "
+     "of PMIx need none"},
     {"node-rank", 0, Kind::integer, Group::rendezvous, "N", "0", nullptr, true, false,
-     "Rank of this node in torchrun's static rendezvous; the nodes of a Slurm step or of PMIx need "
+     "Rank of this node under --rdzv-backend=static; the nodes of a Slurm step or of PMIx need "
      "none"},
     {"master-addr", 0, Kind::text, Group::rendezvous, "ADDRESS", "127.0.0.1", nullptr, true, false,
-     "Address of the node of rank 0 in torchrun's static rendezvous"},
+     "Address of the node of rank 0 under --rdzv-backend=static"},
     {"master-port", 0, Kind::integer, Group::rendezvous, "PORT", nullptr, nullptr, true, false,
      "Port of the workers' store, as in torchrun's static rendezvous; a free one if not set"},
     {"local-addr", 0, Kind::text, Group::rendezvous, "ADDRESS", nullptr, nullptr, true, false,

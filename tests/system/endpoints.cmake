@@ -1,0 +1,1 @@
+torchelastic_system_test(endpoints HEAVY TIMEOUT 320)
