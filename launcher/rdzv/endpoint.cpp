@@ -2,6 +2,8 @@
 #include "rdzv/endpoint.h"
 
 #include <algorithm>
+#include <chrono>
+#include <random>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,6 +17,9 @@ namespace torchelastic::rdzv {
 
 namespace {
 
+constexpr Duration kLeastPause = std::chrono::milliseconds(20);
+constexpr Duration kMorePause = std::chrono::milliseconds(100);
+
 bool is_loopback(const std::string& address) {
     return address.starts_with("127.") || address == "::1";
 }
@@ -26,7 +31,8 @@ public:
           point_(std::move(point)),
           self_(std::move(self)),
           settings_(std::move(settings)),
-          interfaces_(net::interfaces()) {}
+          interfaces_(net::interfaces()),
+          again_(loop) {}
 
     void meet(std::function<void(Result<Meeting>)> done) override {
         done_ = std::move(done);
@@ -38,8 +44,10 @@ public:
         const auto own = std::find_if(found->begin(), found->end(),
                                       [this](const auto& each) { return is_own(each); });
         if (point_.is_host.value_or(own != found->end())) {
-            auto met = host(own != found->end() ? *own : "127.0.0.1");
+            own_ = own != found->end() ? *own : "127.0.0.1";
+            auto met = host();
             if (met || point_.is_host) return finish(std::move(met));
+            try_again_later();
         }
         call(*found);
     }
@@ -61,12 +69,24 @@ private:
         return meeting;
     }
 
-    Result<Meeting> host(const std::string& own) const {
+    /// Of two agents that begin to listen at the same instant the kernel refuses both; and who
+    /// holds the port may be the last job's, about to end.
+    void try_again_later() {
+        const auto pause = kLeastPause + Duration(std::random_device()() % kMorePause.count());
+        again_.arm(pause, [this] {
+            auto met = host();
+            if (!met) return try_again_later();
+            dialer_.reset();
+            finish(std::move(met));
+        });
+    }
+
+    Result<Meeting> host() const {
         std::string trouble;
         for (const std::uint16_t port : point_.ports) {
             auto listener = net::Listener::open(loop_, "", port);
             if (listener) {
-                Meeting meeting = this->meeting(own);
+                Meeting meeting = this->meeting(own_);
                 meeting.place = Host{std::move(*listener)};
                 return meeting;
             }
@@ -95,6 +115,7 @@ private:
     }
 
     void finish(Result<Meeting> result) {
+        again_.cancel();
         const auto done = std::exchange(done_, nullptr);
         if (done) done(std::move(result));
     }
@@ -106,6 +127,8 @@ private:
     std::vector<net::Interface> interfaces_;
     std::function<void(Result<Meeting>)> done_;
     std::unique_ptr<Dialer> dialer_;
+    std::string own_;  ///< the address of ours at which agents are to meet
+    net::Timer again_;
 };
 
 }  // namespace

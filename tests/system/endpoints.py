@@ -3,6 +3,7 @@
 form it however many come and in whatever order, restart together, go on without who is lost, take
 in who comes, and say what is wrong."""
 
+import random
 import signal
 import socket
 import time
@@ -25,9 +26,22 @@ SUM = """
 
 
 def free_port():
-    with socket.socket(socket.AF_INET6) as taken:
-        taken.bind(("", 0))
-        return taken.getsockname()[1]
+    """None of those that the kernel gives to whoever connects somewhere."""
+    while True:
+        port = random.randrange(20000, 30000)
+        if all(can_bind(port + i) for i in range(9)):
+            return port
+
+
+def can_bind(port):
+    with socket.socket(socket.AF_INET6) as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            stranger.bind(("", port))
+            stranger.listen()
+        except OSError:
+            return False
+    return True
 
 
 class Job:
@@ -178,16 +192,6 @@ def newcomers(place):
         each.signal(signal.SIGTERM)
     output = expect_codes([first, *others], 143, 143, 143, 143)
     equal(count("may join; forming a new round", output), 1, "new rounds", output)
-
-
-def can_bind(port):
-    with socket.socket(socket.AF_INET6) as stranger:
-        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            stranger.bind(("", port))
-        except OSError:
-            return False
-    return True
 
 
 def nobody_comes(place):

@@ -75,6 +75,17 @@ TEST_F(Endpoints, that_are_taken_are_where_the_next_agent_of_that_machine_asks) 
     EXPECT_TRUE(std::holds_alternative<Guest>(guest->place));
 }
 
+TEST_F(Endpoints, that_become_free_are_taken_by_who_waits_there) {
+    auto stranger = net::Listener::open(loop_, "", port_);
+    ASSERT_TRUE(stranger);
+    const auto late = agent("a/1", "127.0.0.1");
+    net::Timer release(loop_);
+    release.arm(milliseconds(50), [&] { net::Listener(std::move(*stranger)); });
+    const auto meeting = meeting_of(*late);
+    ASSERT_TRUE(meeting) << meeting.error().text();
+    EXPECT_TRUE(std::holds_alternative<Host>(meeting->place));
+}
+
 TEST_F(Endpoints, of_another_job_are_not_ours) {
     const auto first = agent("a/1", "127.0.0.1");
     auto host = meeting_of(*first);
