@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -11,6 +12,8 @@
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "agent/environment.h"
 #include "agent/error_file.h"
@@ -34,6 +37,14 @@ constexpr std::string_view kCommands =
 
 void print(std::FILE* where, std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), where);
+}
+
+/// What was asked for, on stdout; a script must notice that it is not all there.
+int answer(std::string_view text) {
+    const bool all = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+    if (all && std::fflush(stdout) == 0) return 0;
+    print(stderr, fmt::format("torchelastic: error: write to stdout: {}\n", std::strerror(errno)));
+    return 1;
 }
 
 /// Started with one of them closed, as by some daemons, the first files that we open would be taken
@@ -73,17 +84,10 @@ int run_command_line(options::Command command, const std::vector<std::string>& a
     if (const auto* error = std::get_if<options::UsageError>(&parsed)) {
         return refuse(environment, error->text, options::usage_error(error->text, command));
     }
-    if (std::holds_alternative<options::Help>(parsed)) {
-        print(stdout, options::help(command));
-        return 0;
-    }
-    if (std::holds_alternative<options::Version>(parsed)) {
-        print(stdout, torchelastic::version());
-        return 0;
-    }
+    if (std::holds_alternative<options::Help>(parsed)) return answer(options::help(command));
+    if (std::holds_alternative<options::Version>(parsed)) return answer(torchelastic::version());
     if (const auto* completion = std::get_if<options::Completion>(&parsed)) {
-        print(stdout, options::completion(completion->shell, command));
-        return 0;
+        return answer(options::completion(completion->shell, command));
     }
     return torchelastic::agent::run_agent(std::get<options::Options>(parsed), environment);
 }

@@ -95,6 +95,11 @@ Result<void> Logs::make_folders(int round, int workers) const {
     return {};
 }
 
+void Logs::forget(int round) const {
+    std::error_code ignored;
+    if (!root_.empty()) fs::remove_all(folder(round), ignored);
+}
+
 Result<void> Logs::room() const {
     struct statvfs status = {};
     if (root_.empty() || ::statvfs(root_.c_str(), &status) != 0) return {};

@@ -27,6 +27,9 @@ public:
     /// removed them, as cleaners of /tmp do after some days; nothing without files.
     Result<void> make_folders(int round, int workers) const;
 
+    /// Takes the folder of a round away again, with all that is in it.
+    void forget(int round) const;
+
     /// The folder of this run, of a round, of a worker; empty without files.
     const std::string& root() const { return root_; }
     std::string folder(int round) const;

@@ -14,8 +14,21 @@ namespace torchelastic::agent {
 
 namespace {
 
+namespace fs = std::filesystem;
+
 bool usable(const char* folder) {
     return ::access(folder, W_OK | X_OK) == 0;
+}
+
+/// Also what workers have locked: a folder of mode 0 is still its owner's.
+void remove_tree(const fs::path& path) {
+    std::error_code ignored;
+    if (fs::is_directory(fs::symlink_status(path, ignored))) {
+        fs::permissions(path, fs::perms::owner_all, fs::perm_options::add, ignored);
+        for (fs::directory_iterator each(path, ignored), end; each != end; each.increment(ignored))
+            remove_tree(each->path());
+    }
+    fs::remove(path, ignored);
 }
 
 std::string unique_path() {
@@ -50,8 +63,7 @@ void Scratch::make() const {
 }
 
 Scratch::~Scratch() {
-    std::error_code ignored;
-    if (!keep_) std::filesystem::remove_all(path_, ignored);
+    if (!keep_) remove_tree(path_);
 }
 
 }  // namespace torchelastic::agent

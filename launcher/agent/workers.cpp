@@ -91,6 +91,7 @@ Result<std::vector<process::Worker>> Workers::prepare() {
     if (auto found = find_script(setup_.options, setup_.environment); !found) {
         return failure(std::move(found).error());
     }
+    if (!setup_.keeps_logs) logs_.forget(assignment_.round - 1);
     auto made = logs_.make_folders(assignment_.round, setup_.setting.workers);
     if (!made && setup_.keeps_logs) return failure(std::move(made).error());
     if (!made) {

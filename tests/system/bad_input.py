@@ -240,6 +240,12 @@ def closed_descriptors(place):
                 equal(len(place.marks("ran")), 2, f"workers that ran with {closed}", job.output)
 
 
+def full_console(place):
+    outcome = place.run("--help", command=("run",), run=("sh", "-c", '"$0" "$@" >/dev/full'))
+    equal((outcome.code, outcome.output),
+          (1, "torchelastic: error: write to stdout: No space left on device\n"), "--help")
+
+
 def reader_that_goes(place):
     """As `| head -1`: nobody reads any more, and that harms neither the job nor its exit code."""
     for script, code in (("seq 1 100000; : >ran.$RANK", 0), ("seq 1 100000 >&2; exit 3", 3)):
@@ -318,4 +324,5 @@ def raw_bytes(place):
 alone.run_cases(__doc__, (wrong_options, wrong_variables, wrong_scripts, no_devices, log_folders,
                           more_workers_than_allowed, taken_port, names_of_no_address,
                           strangers_at_the_store, file_size_limit, folders_that_were_cleaned,
-                          closed_descriptors, reader_that_goes, large_environment, raw_bytes))
+                          closed_descriptors, full_console, reader_that_goes,
+                          large_environment, raw_bytes))

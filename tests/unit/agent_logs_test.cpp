@@ -103,6 +103,28 @@ TEST_F(LogFolders, are_not_taken_from_whoever_has_the_name) {
     EXPECT_EQ(made.error().text(), "make the log folder " + logs->root() + ": file exists");
 }
 
+TEST_F(LogFolders, of_a_round_that_nobody_wants_go) {
+    auto logs = Logs::open(base_, "j");
+    ASSERT_TRUE(logs);
+    ASSERT_TRUE(logs->make_folders(0, 2));
+    ASSERT_TRUE(logs->make_folders(1, 2));
+    logs->forget(0);
+    EXPECT_FALSE(fs::exists(logs->folder(0)));
+    EXPECT_TRUE(fs::exists(logs->folder(1, 1)));
+}
+
+TEST(ScratchFolder, goes_even_if_a_worker_has_locked_it) {
+    std::string path;
+    {
+        const Scratch scratch(options::Options{});
+        path = scratch.path();
+        fs::create_directories(path + "/run/attempt_0/deep");
+        fs::create_symlink("/nowhere", path + "/run/link");
+        fs::permissions(path + "/run/attempt_0", fs::perms::none);
+    }
+    EXPECT_FALSE(fs::exists(fs::symlink_status(path)));
+}
+
 TEST(ScratchFolder, is_another_one_each_time) {
     const Scratch one(options::Options{});
     const Scratch other(options::Options{});
