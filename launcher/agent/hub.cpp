@@ -36,7 +36,9 @@ void Hub::open(net::Listener listener, const rdzv::Credentials& credentials,
     door_.emplace(
         loop_, std::move(listener), credentials, keep_alive,
         [this](rdzv::Session session) { enter(std::move(session)); },
-        [this](const std::string& line) { log_.info(line); });
+        [this](const std::string& line, bool news) {
+            news ? log_.warning(line) : log_.info(line);
+        });
 }
 
 void Hub::from_own(Up message) {

@@ -15,6 +15,8 @@ using std::chrono::milliseconds;
 constexpr Duration kFirstPause = milliseconds(2);
 constexpr Duration kLongestPause = milliseconds(200);
 constexpr Duration kAnswerLimit = std::chrono::seconds(2);
+/// For about 2 s: an agent of another job may stand where ours will, or go away.
+constexpr int kForeignRounds = 20;
 
 }  // namespace
 
@@ -62,7 +64,13 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
                         .message = nullptr,
                         .closed =
                             [weak](const std::string& why) {
-                                if (const auto state = weak.lock()) state->try_next(why);
+                                const auto state = weak.lock();
+                                if (!state) return;
+                                if (state->session->met_foreign_agent()) {
+                                    state->foreigner =
+                                        to_string(state->session->peer()) + ": " + why;
+                                }
+                                state->try_next(why);
                             }});
     }
 
@@ -71,6 +79,9 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
         next += 1;
         if (next < where.size()) return dial();
         next = 0;
+        foreign_rounds = foreigner.empty() ? 0 : foreign_rounds + 1;
+        if (foreign_rounds == kForeignRounds) return finish(failure(foreigner));
+        foreigner.clear();
         pause_timer.arm(pause, [weak = weak_from_this()] {
             if (const auto state = weak.lock()) state->dial();
         });
@@ -95,6 +106,8 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
     Duration pause = kFirstPause;
     std::size_t next = 0;
     std::string last_trouble = "nothing";
+    std::string foreigner;   ///< whom this round over all endpoints met that is no use
+    int foreign_rounds = 0;  ///< how many in a row met one
     std::optional<net::Connector> connector;
     std::optional<Session> session;
 };

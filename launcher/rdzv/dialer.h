@@ -14,7 +14,8 @@ namespace torchelastic::rdzv {
 /// Tries the endpoints in order, again and again with growing pauses (2 ms to 200 ms): the
 /// coordinator's agent may start later than this one, and another job may listen where it would
 /// have. Calls `done` once, with a proven session that must be taken over with hand_over(), or,
-/// after `limit`, with what the attempts met. Destroying it cancels.
+/// after `limit`, with what the attempts met; earlier if an agent of another version stays where
+/// the coordinator should be. Destroying it cancels.
 class Dialer {
 public:
     Dialer(net::Loop& loop, std::vector<Endpoint> where, Credentials credentials,

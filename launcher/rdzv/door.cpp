@@ -2,6 +2,7 @@
 #include "rdzv/door.h"
 
 #include <map>
+#include <set>
 
 namespace torchelastic::rdzv {
 
@@ -9,6 +10,9 @@ namespace {
 
 /// More strangers than this at once is no job of ours: the eldest of them is turned away.
 constexpr std::size_t kStrangers = 4096;
+
+/// Foreign agents of so many hosts are news.
+constexpr std::size_t kForeignHosts = 64;
 
 }  // namespace
 
@@ -43,9 +47,16 @@ struct Door::State : std::enable_shared_from_this<Door::State> {
                                const auto state = weak.lock();
                                if (!state) return;
                                const auto node = state->strangers.extract(number);
-                               state->complain("turned away " + to_string(node.mapped().peer()) +
-                                               ": " + why);
+                               state->turn_away(node.mapped(), why);
                            }});
+    }
+
+    /// Foreign agents try again and again: they are told of once.
+    void turn_away(const Session& session, const std::string& why) {
+        const Endpoint& peer = session.peer();
+        const bool news = session.met_foreign_agent() && foreign_hosts.size() < kForeignHosts &&
+                          foreign_hosts.insert(peer.host).second;
+        complain("turned away " + to_string(peer) + ": " + why, news);
     }
 
     net::Loop& loop;
@@ -53,13 +64,14 @@ struct Door::State : std::enable_shared_from_this<Door::State> {
     Credentials credentials;
     KeepAlive keep_alive;
     std::function<void(Session)> entered;
-    std::function<void(const std::string&)> complain;
+    Complain complain;
     std::map<unsigned long, Session> strangers;
+    std::set<std::string> foreign_hosts;
     unsigned long last = 0;
 };
 
 Door::Door(net::Loop& loop, net::Listener listener, Credentials credentials, KeepAlive keep_alive,
-           std::function<void(Session)> entered, std::function<void(const std::string&)> complain)
+           std::function<void(Session)> entered, Complain complain)
     : state_(std::make_shared<State>(loop, std::move(listener))) {
     state_->credentials = std::move(credentials);
     state_->keep_alive = keep_alive;

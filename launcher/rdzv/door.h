@@ -13,10 +13,13 @@ namespace torchelastic::rdzv {
 /// prove wrong, are closed. Only so many may be at it at once: the rest wait in the kernel's queue.
 class Door {
 public:
-    /// `entered` gets proven sessions; it must take them over with hand_over(). `complain` gets one
-    /// line for each peer that was turned away.
+    /// One line for each peer that was turned away. `news`: it is an agent, of another version or
+    /// torchrun's, and the first such from its host.
+    using Complain = std::function<void(const std::string& line, bool news)>;
+
+    /// `entered` gets proven sessions; it must take them over with hand_over().
     Door(net::Loop& loop, net::Listener listener, Credentials credentials, KeepAlive keep_alive,
-         std::function<void(Session)> entered, std::function<void(const std::string&)> complain);
+         std::function<void(Session)> entered, Complain complain);
     ~Door();
 
 private:

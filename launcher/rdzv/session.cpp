@@ -158,6 +158,10 @@ void Session::close_when_sent(Duration limit) {
     state_->connection.close_when_sent(limit);
 }
 
+bool Session::met_foreign_agent() const {
+    return state_->frames.met_foreign_agent();
+}
+
 const Endpoint& Session::local() const {
     return state_->connection.local();
 }

@@ -54,6 +54,9 @@ public:
     /// Closes after all that was sent is with the kernel, or after `limit`.
     void close_when_sent(Duration limit);
 
+    /// What closed it: the peer is an agent, but of another version, or torchrun's.
+    bool met_foreign_agent() const;
+
     const Endpoint& local() const;
     const Endpoint& peer() const;
 

@@ -10,6 +10,8 @@ namespace torchelastic::wire {
 namespace {
 
 constexpr std::size_t kLengthBytes = 4;
+constexpr std::string_view kMagic = kPreamble.substr(0, kPreamble.size() - 1);
+constexpr unsigned char kLastOfTorchsQueries = 0x0C;
 
 }  // namespace
 
@@ -23,13 +25,32 @@ std::string frame(std::string_view payload) {
     return out;
 }
 
+/// Tells an agent that the user meant to take part from whatever else connects to ports.
+Error FrameReader::refuse(std::string_view start) {
+    const auto byte = [](char c) { return static_cast<unsigned char>(c); };
+    foreign_agent_ = true;
+    if (start.starts_with(kMagic)) {
+        return Error(fmt::format(
+            "the peer speaks version {} of the agents' protocol, this node version {}: use the "
+            "same release of torchelastic on all nodes",
+            byte(start.back()), byte(kPreamble.back())));
+    }
+    if (byte(start.front()) <= kLastOfTorchsQueries) {
+        return Error(
+            "the peer speaks the protocol of torch's store, as torchrun's agents do: start "
+            "torchelastic on all nodes");
+    }
+    foreign_agent_ = false;
+    return Error(
+        fmt::format("the peer does not speak our protocol: it began with '{}'", printable(start)));
+}
+
 Result<std::optional<std::string>> FrameReader::next() {
     std::string_view rest = std::string_view(buffer_).substr(read_);
     if (!greeted_) {
         const std::string_view start = rest.substr(0, kPreamble.size());
         if (start != kPreamble.substr(0, start.size())) {
-            return failure(fmt::format("the peer does not speak our protocol: it began with '{}'",
-                                       printable(start)));
+            return failure(refuse(start));
         }
         if (start.size() < kPreamble.size()) return std::nullopt;
         greeted_ = true;

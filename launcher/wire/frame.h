@@ -11,7 +11,7 @@
 
 namespace torchelastic::wire {
 
-/// What either side sends first: magic and the protocol's version.
+/// What either side sends first: magic and, as its last byte, the protocol's version.
 inline constexpr std::string_view kPreamble{"\xE5TELAST\x01", 8};
 
 /// The most that a peer may send in one frame before, and after, it has proved who it is.
@@ -33,9 +33,16 @@ public:
     /// over the limit) is final: close the connection.
     Result<std::optional<std::string>> next();
 
+    /// What made next() fail is an agent, but none that can take part: one that speaks another
+    /// version, or torchrun's.
+    bool met_foreign_agent() const { return foreign_agent_; }
+
 private:
+    Error refuse(std::string_view start);
+
     std::size_t limit_;
     bool greeted_ = false;
+    bool foreign_agent_ = false;
     std::string buffer_;
     std::size_t read_ = 0;
 };

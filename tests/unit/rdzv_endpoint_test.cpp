@@ -68,7 +68,8 @@ TEST_F(Endpoints, that_are_taken_are_where_the_next_agent_of_that_machine_asks) 
     std::vector<Session> entered;
     const Door door(
         loop_, std::move(*std::get<Host>(host->place).listener), host->credentials, {},
-        [&](Session session) { entered.push_back(std::move(session)); }, [](const std::string&) {});
+        [&](Session session) { entered.push_back(std::move(session)); },
+        [](const std::string&, bool) {});
     const auto second = agent("a/2", "localhost");
     const auto guest = meeting_of(*second);
     ASSERT_TRUE(guest) << guest.error().text();
@@ -92,7 +93,7 @@ TEST_F(Endpoints, of_another_job_are_not_ours) {
     ASSERT_TRUE(host) << host.error().text();
     const Door door(
         loop_, std::move(*std::get<Host>(host->place).listener), host->credentials, {},
-        [](const Session&) { ADD_FAILURE() << "entered"; }, [](const std::string&) {});
+        [](const Session&) { ADD_FAILURE() << "entered"; }, [](const std::string&, bool) {});
     const auto other = agent("a/2", "127.0.0.1", {}, "another job", milliseconds(100));
     const auto met = meeting_of(*other);
     ASSERT_FALSE(met);

@@ -40,8 +40,9 @@ struct House : Guarded {
                 inside = std::move(session);
                 loop.stop();
             },
-            [this](const std::string& line) {
+            [this](const std::string& line, bool news) {
                 complaint = line;
+                complaint_is_news = news;
                 loop.stop();
             });
     }
@@ -59,6 +60,7 @@ struct House : Guarded {
     std::optional<Session> inside;
     std::optional<Result<Session>> outside;
     std::string complaint;
+    bool complaint_is_news = false;
 };
 
 TEST(Door, lets_in_who_holds_the_token_and_messages_pass_both_ways) {
@@ -119,6 +121,52 @@ TEST(Door, turns_away_another_run_and_other_protocols) {
         house.complaint.find("the peer does not speak our protocol: it began with 'GET / HT'"),
         std::string::npos)
         << house.complaint;
+}
+
+TEST(Door, tells_once_of_agents_of_another_version_and_lets_them_know_ours) {
+    House house({"secret", "7.0.0"});
+    for (const bool first : {true, false}) {
+        std::string heard;
+        std::optional<net::Connection> newer;
+        net::Connector connector(
+            house.loop, {"127.0.0.1", house.port}, seconds(5), [&](Result<net::Connection> result) {
+                newer = std::move(*result);
+                newer->start({.data = [&](std::string_view bytes) { heard += bytes; },
+                              .closed = [&](const std::string&) { house.loop.stop(); }});
+                newer->send("\xE5TELAST\x02");
+            });
+        house.loop.run();  // until the complaint
+        EXPECT_NE(house.complaint.find(": the peer speaks version 2 of the agents' protocol"),
+                  std::string::npos)
+            << house.complaint;
+        EXPECT_EQ(house.complaint_is_news, first);
+        house.loop.run();  // until the end
+        EXPECT_EQ(heard, wire::kPreamble);
+    }
+}
+
+TEST(Dialer, does_not_wait_for_an_agent_of_another_version) {
+    Guarded here;
+    auto listener = net::Listener::open(here.loop, "127.0.0.1", 0);
+    const std::uint16_t port = listener->port();
+    std::vector<net::Connection> guests;
+    listener->start([&](net::Connection guest) {
+        guest.start({.data = [](std::string_view) {}, .closed = [](const std::string&) {}});
+        guest.send("\xE5TELAST\x02");
+        guests.push_back(std::move(guest));
+    });
+    std::optional<Result<Session>> met;
+    const Dialer dialer(here.loop, {{"127.0.0.1", port}}, {"secret", "7.0.0"}, kPatient,
+                        seconds(600), [&](Result<Session> result) {
+                            met = std::move(result);
+                            here.loop.stop();
+                        });
+    here.loop.run();
+    ASSERT_TRUE(met && !*met);
+    EXPECT_EQ(met->error().text(),
+              "127.0.0.1:" + std::to_string(port) +
+                  ": the peer speaks version 2 of the agents' protocol, this node version 1: use "
+                  "the same release of torchelastic on all nodes");
 }
 
 TEST(Door, closes_who_proves_nothing_in_time) {
@@ -199,7 +247,7 @@ TEST(Dialer, finds_a_coordinator_that_starts_later_behind_a_stranger) {
         ASSERT_TRUE(listener) << listener.error().text();
         door.emplace(
             guarded.loop, std::move(*listener), Credentials{"secret", "7.0.0"}, kPatient,
-            [](const Session&) {}, [](const std::string&) {});
+            [](const Session&) {}, [](const std::string&, bool) {});
     });
     bool found = false;
     Dialer dialer(guarded.loop, {{"127.0.0.1", stranger->port()}, {"127.0.0.1", late->port()}},
@@ -239,7 +287,7 @@ TEST(Slurm, brings_the_nodes_of_a_step_together) {
         host = std::move(*meeting);
         door.emplace(
             guarded.loop, std::move(*std::get<Host>(host->place).listener), host->credentials,
-            kPatient, [](const Session&) {}, [](const std::string&) {});
+            kPatient, [](const Session&) {}, [](const std::string&, bool) {});
     });
     guarded.loop.run();
     ASSERT_TRUE(host && guest);

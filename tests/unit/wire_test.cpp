@@ -145,6 +145,34 @@ TEST(FrameReader, refuses_other_protocols_at_the_first_wrong_byte) {
     }
 }
 
+TEST(FrameReader, tells_foreign_agents_from_other_strangers) {
+    struct {
+        const char* what;
+        std::string bytes;
+        bool agent;
+        const char* words;
+    } const kStrangers[] = {
+        {"a newer torchelastic", "\xE5TELAST\x02", true,
+         "the peer speaks version 2 of the agents' protocol, this node version 1: use the same "
+         "release of torchelastic on all nodes"},
+        {"torchrun", std::string("\0\xCE", 2), true,
+         "the peer speaks the protocol of torch's store, as torchrun's agents do: start "
+         "torchelastic on all nodes"},
+        {"a browser", "GET / HTTP/1.0", false,
+         "the peer does not speak our protocol: it began with 'GET / HT'"},
+        {"somebody who knows half of it", "\xE5TEL\x01", false,
+         "the peer does not speak our protocol: it began with '\\xe5TEL\\x01'"},
+    };
+    for (const auto& each : kStrangers) {
+        FrameReader reader(100);
+        reader.feed(each.bytes);
+        const auto next = reader.next();
+        ASSERT_FALSE(next) << each.what;
+        EXPECT_EQ(next.error().text(), each.words);
+        EXPECT_EQ(reader.met_foreign_agent(), each.agent) << each.what;
+    }
+}
+
 TEST(FrameReader, refuses_a_frame_over_the_limit_before_it_arrives) {
     FrameReader reader(100);
     reader.feed(kPreamble);
