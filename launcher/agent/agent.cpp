@@ -94,6 +94,7 @@ void Agent::pass_on(int signal) {
 
 void Agent::handle(const Event& event) {
     if (setup_.witness.hears) setup_.witness.hears(event);
+    if (const auto* stop = std::get_if<Stop>(&event)) pass_word(stop->reason);
     for (const Action& each : lifecycle_.handle(event))
         perform(each);
 }
@@ -141,9 +142,16 @@ void Agent::exit(const Verdict& verdict) {
     // The verdict is the coordinator's to print. This agent speaks where nobody else can.
     if (verdict.outcome == Outcome::refused || verdict.outcome == Outcome::coordinator_lost) {
         log_.error(verdict.reason);
+    } else if (verdict.exit_code != 0) {
+        pass_word(verdict.reason);
     }
     if (session_) session_->close_when_sent(kFarewell);
     end_if_done();
+}
+
+/// One line of what the coordinator has decided, for who sees this node's console only.
+void Agent::pass_word(const std::string& reason) {
+    if (!hub_ && setup_.own_console) log_.warning(reason);
 }
 
 void Agent::end_if_done() {

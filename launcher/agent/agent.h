@@ -29,6 +29,7 @@ struct Setup {
     rdzv::KeepAlive keep_alive;
     rdzv::Meeting meeting;
     Witness witness;
+    bool own_console = false;  ///< the coordinator's lines are not read where this agent's are
     std::optional<std::string> trouble;  ///< why this node cannot take part, in the end
 };
 
@@ -55,6 +56,7 @@ private:
     void announce();
     void start_workers(const coordinator::Assignment& assignment);
     void exit(const coordinator::Verdict& verdict);
+    void pass_word(const std::string& reason);
     void end_if_done();
     void leave_error_file(const coordinator::Verdict& verdict);
 

@@ -156,6 +156,8 @@ private:
         // Only the store of --node-rank=0 is looked for at --master-port.
         if (several && options_.node_rank != 0) setup.workers.options.master_port.reset();
         setup.workers.alone = !several;
+        // Under srun all nodes write to one.
+        setup.own_console = !known && !environment_.contains("SLURM_STEP_ID");
         if (several) {
             setup.workers.setting.gloo_interface = gloo_interface(
                 text_of("/etc/hosts"), net::host_name(), net::interfaces(), meeting.address);

@@ -132,14 +132,25 @@ def same_rank_twice(place):
 
 
 def failures_are_everyones(place):
-    """One restart count, one end, one code; the report is the coordinator's."""
-    job = Job(place, "--nnodes=2", "--max-restarts=1")
-    script = MARK + '; [ "$RANK" = 1 ] && exit 37; while :; do sleep 0.05; done'
-    agents = [job.shell(script, f"--log-dir={place.folder}/l") for _ in range(2)]
-    output = expect_codes(agents, 37, 37)
-    for name in ("0.0", "1.0", "0.1", "1.1"):
-        check((place.folder / f"ran.{name}").exists(), f"rank.attempt {name} ran", output)
-    equal(count("Root Cause", output), 1, "reports", output)
+    """One restart count, one end, one code; the report is the coordinator's. Each node's console has
+    a line for each decision; under srun, where all nodes share one, only the coordinator writes."""
+    script = MARK + ('; while [ ! -e ran.0.$TORCHELASTIC_RESTART_COUNT ]; do sleep 0.01; done'
+                     '; [ "$RANK" = 1 ] && exit 37') + WAIT
+    for step, consoles in (({}, 2), ({"SLURM_STEP_ID": "3"}, 1)):
+        job = Job(place, "--nnodes=2", "--max-restarts=1")
+        agents = [job.shell(script, f"--log-dir={place.folder}/l", environment=step)
+                  for _ in range(2)]
+        output = expect_codes(agents, 37, 37)
+        for name in ("0.0", "1.0", "0.1", "1.1"):
+            mark = place.folder / f"ran.{name}"
+            check(mark.exists(), f"rank.attempt {name} ran", output)
+            mark.unlink()
+        equal(count("Root Cause", output), 1, "reports", output)
+        failed = r"^W.*\] rank 1 \(.*\) failed: exit code 37; "
+        equal(count(failed + r"restarting all 2 workers \(restart 1 of 1\)$", output), consoles,
+              "lines of the restart", output)
+        equal(count(failed + r"no restart is left \(--max-restarts=1\)", output), consoles,
+              "lines of the end", output)
 
 
 def killed_agent(place):
