@@ -72,6 +72,9 @@ public:
 
     std::vector<Action> handle(const Event& event);
 
+    /// What is done when, as docs/rendezvous.md has it.
+    static std::string table();
+
 private:
     enum class State {
         waiting,   ///< announced, no workers

@@ -78,6 +78,9 @@ public:
     /// Why an agent that says Hello now cannot take part; nothing if it can.
     std::optional<std::string> refusal(const Card& card) const;
 
+    /// What is decided when, as docs/rendezvous.md has it.
+    static std::string table();
+
     int round() const { return round_; }
     int restart_count() const { return restarts_; }
 

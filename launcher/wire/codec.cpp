@@ -85,6 +85,28 @@ private:
     std::string trouble_;
 };
 
+/// Notes what there is.
+class Describer {
+public:
+    explicit Describer(std::string kind) : kind_(std::move(kind)) {}
+
+    void operator()(const char* name, const std::string&) { add(name, "bytes"); }
+    void operator()(const char* name, bool) { add(name, "bool"); }
+    template <class Number>
+    void operator()(const char* name, Number) {
+        add(name, fmt::format("{}int{}", std::is_signed_v<Number> ? "" : "u", 8 * sizeof(Number)));
+    }
+    std::vector<FieldOnWire> take() { return std::move(fields_); }
+
+private:
+    void add(std::string name, std::string type) {
+        fields_.push_back({kind_, std::move(name), std::move(type)});
+    }
+
+    std::string kind_;
+    std::vector<FieldOnWire> fields_;
+};
+
 void visit(auto&, Ping&) {}
 void visit(auto&, Ended&) {}
 void visit(auto& on, Hello& m) {
@@ -225,6 +247,18 @@ std::string encode(const Message& message) {
     std::string out;
     json::to_cbor(json::array({kKinds.at(message.index()), writer.take()}), out);
     return out;
+}
+
+std::vector<FieldOnWire> fields_on_wire() {
+    std::vector<FieldOnWire> all;
+    for (std::size_t kind = 0; kind < kKinds.size(); ++kind) {
+        Describer describer(kKinds.at(kind));
+        Message message = make(kind, std::make_index_sequence<std::variant_size_v<Message>>());
+        std::visit([&](auto& each) { visit(describer, each); }, message);
+        for (FieldOnWire& field : describer.take())
+            all.push_back(std::move(field));
+    }
+    return all;
 }
 
 Result<Message> decode(std::string_view payload) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "base/result.h"
 #include "coordinator/messages.h"
@@ -25,6 +26,17 @@ std::string encode(const Message& message);
 
 /// Hostile bytes give an error in words, never more memory than a small multiple of their length.
 Result<Message> decode(std::string_view payload);
+
+/// One field of a kind of message, and what its value is on the wire: docs/rendezvous.md lists
+/// them.
+struct FieldOnWire {
+    std::string kind;
+    std::string name;
+    std::string type;  ///< "bytes", "bool", "int32", "int64", "uint16", "uint32"
+};
+
+/// The fields of all kinds, in the order of Message.
+std::vector<FieldOnWire> fields_on_wire();
 
 /// The longest text that encode() puts into a message; longer ones lose their middle.
 inline constexpr std::size_t kTextLimit = 64U << 10;

@@ -1,0 +1,48 @@
+// The coordinator's table in words.
+#include "base/state_table.h"
+#include "coordinator/coordinator.h"
+
+namespace torchelastic::coordinator {
+
+std::string Coordinator::table() {
+    using C = Coordinator;
+    constexpr std::array<const char*, kPhases> kPhaseNames = {"forming", "running", "stopping",
+                                                              "ending", "ended"};
+    constexpr std::array<const char*, kEvents> kEventNames = {
+        "hello",     "unable",  "ready", "started", "failed",
+        "succeeded", "leaving", "ended", "lost",    "time is up"};
+    constexpr std::array kNames = {
+        NamedHandler<Handler>{&C::ignore, "ignore", ""},
+        NamedHandler<Handler>{&C::on_ready, "on_ready",
+                              "take note. Not running: form the round if everyone it needs is "
+                              "ready. Running: let a newcomer that there is room for wait "
+                              "`last_call_timeout` for others like it"},
+        NamedHandler<Handler>{&C::on_started, "on_started", "say so once all nodes have started"},
+        NamedHandler<Handler>{&C::on_failed, "on_failed",
+                              "this is the cause. A restart is left: use one up and stop the "
+                              "round. None is left, or the worker never started: finish"},
+        NamedHandler<Handler>{&C::on_victim, "on_victim", "keep it for the report"},
+        NamedHandler<Handler>{&C::on_succeeded, "on_succeeded",
+                              "take note; finish once all nodes have"},
+        NamedHandler<Handler>{&C::on_unable, "on_unable",
+                              "dismiss the node: finish if too few are left, else go on without "
+                              "it at no cost of a restart"},
+        NamedHandler<Handler>{&C::on_leaving, "on_leaving", "the same"},
+        NamedHandler<Handler>{&C::on_lost, "on_lost",
+                              "go on without the node at no cost of a restart; finish if too few "
+                              "are left and, the members being known, nobody can come instead"},
+        NamedHandler<Handler>{&C::on_ended, "on_ended", "the agent is gone; the end once all are"},
+        NamedHandler<Handler>{&C::on_forming_timer, "on_forming_timer",
+                              "whichever is due: the last call (begin), the reminder (say who is "
+                              "waited for), `join_timeout` (begin with those who are here, or "
+                              "finish if they are too few)"},
+        NamedHandler<Handler>{&C::on_newcomers, "on_newcomers",
+                              "stop the round, at no cost of a restart, if newcomers wait"},
+        NamedHandler<Handler>{&C::on_stop_timeout, "on_stop_timeout",
+                              "those who are not ready yet are lost, and told so"},
+        NamedHandler<Handler>{&C::on_end_timeout, "on_end_timeout", "the end, without those"},
+    };
+    return state_table(kTable, kPhaseNames, kEventNames, kNames);
+}
+
+}  // namespace torchelastic::coordinator
