@@ -15,24 +15,20 @@ struct Errand::Shared {
     std::mutex mutex;
     bool running = true;
     net::Loop* loop = nullptr;  ///< none: nobody waits for the result any more
-    std::function<void(const Result<Exchanged>&)> done;
 };
 
-Result<Errand> Errand::start(net::Loop& loop,
-                             std::function<Result<Exchanged>(const Doing& doing)> work,
-                             std::function<void(const Result<Exchanged>&)> done) {
+Result<Errand> Errand::start(net::Loop& loop, std::function<Report(const Doing& doing)> work) {
     const auto shared = std::make_shared<Shared>();
     shared->loop = &loop;
-    shared->done = std::move(done);
     const Deaf deaf;
     try {
         std::thread thread([shared, work = std::move(work)] {
-            const auto result = work([shared](const char* step) { shared->step = step; });
+            const auto report = work([shared](const char* step) { shared->step = step; });
             const std::lock_guard lock(shared->mutex);
             shared->running = false;
             if (shared->loop == nullptr) return;
-            shared->loop->post([shared, result] {
-                if (shared->loop != nullptr) shared->done(result);
+            shared->loop->post([shared, report] {
+                if (shared->loop != nullptr) report();
             });
         });
         return Errand(shared, std::move(thread));

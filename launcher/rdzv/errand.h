@@ -5,8 +5,8 @@
 #include <memory>
 #include <thread>
 
+#include "base/result.h"
 #include "net/loop.h"
-#include "rdzv/module.h"
 
 namespace torchelastic::rdzv {
 
@@ -16,11 +16,12 @@ class Errand {
 public:
     using Doing = std::function<void(const char* step)>;
 
+    /// What is to be done with the result.
+    using Report = std::function<void()>;
+
     /// `work` runs on the thread, with all signals blocked; it says through `doing`, which takes
-    /// texts that live for ever, what it is at. `done` is called from the loop.
-    static Result<Errand> start(net::Loop& loop,
-                                std::function<Result<Exchanged>(const Doing& doing)> work,
-                                std::function<void(const Result<Exchanged>&)> done);
+    /// texts that live for ever, what it is at. What it returns is called from the loop.
+    static Result<Errand> start(net::Loop& loop, std::function<Report(const Doing& doing)> work);
     ~Errand();
     Errand(Errand&&) noexcept = default;
     Errand& operator=(Errand&&) = delete;

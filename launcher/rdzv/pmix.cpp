@@ -9,16 +9,11 @@
 #include "rdzv/business_card.h"
 #include "rdzv/dialer.h"
 #include "rdzv/errand.h"
-#include "rdzv/own_addresses.h"
-#include "slurm/ports.h"
-#include "wire/handshake.h"
+#include "rdzv/stand.h"
 
 namespace torchelastic::rdzv {
 
 namespace {
-
-/// Enough that a free one is found in a range of the user's.
-constexpr std::size_t kPorts = 8;
 
 /// How long an address is tried alone before the next one is tried beside it.
 constexpr Duration kHeadStart = std::chrono::milliseconds(250);
@@ -48,10 +43,12 @@ public:
 
     void meet(std::function<void(Result<Meeting>)> done) override {
         done_ = std::move(done);
-        auto card = own_card();
-        if (!card) return finish(failure(std::move(card).error()));
-        if (member_.pause == Duration::zero()) return ask(encode(*card));
-        patience_.arm(member_.pause, [this, bytes = encode(*card)] { ask(bytes); });
+        auto stand = open_stand(loop_, member_.node, member_.address, settings_);
+        if (!stand) return finish(failure(std::move(stand).error()));
+        listener_.emplace(std::move(stand->listener));
+        const std::string card = encode(stand->card);
+        if (member_.pause == Duration::zero()) return ask(card);
+        patience_.arm(member_.pause, [this, card] { ask(card); });
     }
 
     bool stuck() const override { return errand_ && errand_->running(); }
@@ -60,58 +57,18 @@ private:
     void ask(const std::string& card) {
         auto started = Errand::start(
             loop_,
-            [exchange = exchange_, card](const Errand::Doing& doing) {
-                return exchange(card, doing);
-            },
-            [this](const Result<Exchanged>& result) {
-                if (!done_) return;  // it came too late
-                patience_.cancel();
-                if (auto met = meet_at(result); !met) finish(failure(std::move(met).error()));
+            [this, exchange = exchange_, card](const Errand::Doing& doing) -> Errand::Report {
+                return [this, result = exchange(card, doing)] { hear(result); };
             });
         if (!started) return finish(failure(std::move(started).error()));
         errand_.emplace(std::move(*started));
         patience_.arm(settings_.pmix_timeout, [this] { give_up(); });
     }
 
-    Result<BusinessCard> own_card() {
-        auto listener = listen();
-        if (!listener) return failure(std::move(listener).error());
-        auto addresses = own_places();
-        if (!addresses) return failure(std::move(addresses).error());
-        BusinessCard card;
-        card.node = member_.node;
-        card.addresses = std::move(*addresses);
-        card.port = listener->port();
-        card.token = wire::random_hexadecimal(32);
-        card.run = wire::random_hexadecimal(8);
-        listener_.emplace(std::move(*listener));
-        return card;
-    }
-
-    Result<net::Listener> listen() {
-        if (!settings_.port_range) return net::Listener::open(loop_, "", 0);
-        const auto [first, last] = *settings_.port_range;
-        Result<net::Listener> listener = failure("the range is empty");
-        for (const std::uint16_t port :
-             slurm::port_sequence(wire::random_hexadecimal(8), kPorts, {first, last})) {
-            listener = net::Listener::open(loop_, "", port);
-            if (listener) return listener;
-        }
-        return failure(std::move(listener).error().because(fmt::format(
-            "find a free port in port_range={}-{} on node {}", first, last, member_.node)));
-    }
-
-    Result<std::vector<std::string>> own_places() const {
-        if (settings_.local_address) {
-            auto found = net::resolve(*settings_.local_address);
-            if (!found) return failure(std::move(found).error().because("--local-addr"));
-            return found;
-        }
-        std::vector<std::string> addresses = own_addresses(net::interfaces());
-        if (member_.address.empty()) return addresses;
-        std::erase(addresses, member_.address);
-        addresses.insert(addresses.begin(), member_.address);
-        return addresses;
+    void hear(const Result<Exchanged>& result) {
+        if (!done_) return;  // it came too late
+        patience_.cancel();
+        if (auto met = meet_at(result); !met) finish(failure(std::move(met).error()));
     }
 
     double patience() const {

@@ -1,0 +1,64 @@
+// Listening, and writing the card.
+#include "rdzv/stand.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "net/connection.h"
+#include "net/host.h"
+#include "rdzv/own_addresses.h"
+#include "slurm/ports.h"
+#include "wire/handshake.h"
+
+namespace torchelastic::rdzv {
+
+namespace {
+
+/// Enough that a free one is found in a range of the user's.
+constexpr std::size_t kPorts = 8;
+
+Result<net::Listener> listen(net::Loop& loop, const std::string& node, const Settings& settings) {
+    if (!settings.port_range) return net::Listener::open(loop, "", 0);
+    const auto [first, last] = *settings.port_range;
+    Result<net::Listener> listener = failure("the range is empty");
+    for (const std::uint16_t port :
+         slurm::port_sequence(wire::random_hexadecimal(8), kPorts, {first, last})) {
+        listener = net::Listener::open(loop, "", port);
+        if (listener) return listener;
+    }
+    return failure(std::move(listener).error().because(
+        fmt::format("find a free port in port_range={}-{} on node {}", first, last, node)));
+}
+
+Result<std::vector<std::string>> places(const std::string& address, const Settings& settings) {
+    if (settings.local_address) {
+        auto found = net::resolve(*settings.local_address);
+        if (!found) return failure(std::move(found).error().because("--local-addr"));
+        return found;
+    }
+    std::vector<std::string> addresses = own_addresses(net::interfaces());
+    if (address.empty()) return addresses;
+    std::erase(addresses, address);
+    addresses.insert(addresses.begin(), address);
+    return addresses;
+}
+
+}  // namespace
+
+Result<Stand> open_stand(net::Loop& loop, const std::string& node, const std::string& address,
+                         const Settings& settings) {
+    auto listener = listen(loop, node, settings);
+    if (!listener) return failure(std::move(listener).error());
+    auto addresses = places(address, settings);
+    if (!addresses) return failure(std::move(addresses).error());
+    BusinessCard card;
+    card.node = node;
+    card.addresses = std::move(*addresses);
+    card.port = listener->port();
+    card.token = wire::random_hexadecimal(32);
+    card.run = wire::random_hexadecimal(8);
+    return Stand{std::move(*listener), std::move(card)};
+}
+
+}  // namespace torchelastic::rdzv

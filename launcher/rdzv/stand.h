@@ -1,0 +1,23 @@
+// Where an agent waits for others before it knows whether any will come: a listener, and the card
+// that tells of it.
+#pragma once
+
+#include <string>
+
+#include "net/listener.h"
+#include "rdzv/business_card.h"
+#include "rdzv/rendezvous.h"
+
+namespace torchelastic::rdzv {
+
+struct Stand {
+    net::Listener listener;
+    BusinessCard card;  ///< with a token and a run of its own
+};
+
+/// On all of the machine's interfaces; the card names `address` first, unless that is "", or the
+/// user's --local-addr alone.
+Result<Stand> open_stand(net::Loop& loop, const std::string& node, const std::string& address,
+                         const Settings& settings);
+
+}  // namespace torchelastic::rdzv
