@@ -59,12 +59,12 @@ run_tests() { # BUILD-DIR CTEST-OPTION...
 }
 
 format() {
-    find launcher spank pmix_rdzv http_health tests '(' -name '*.h' -o -name '*.cpp' ')' -print0 |
+    find launcher spank pmix_rdzv etcd_rdzv http_health tests '(' -name '*.h' -o -name '*.cpp' ')' -print0 |
         xargs -0 clang-format --dry-run --Werror
 }
 
 tidy() {
-    find launcher spank pmix_rdzv http_health -name '*.cpp' -print0 |
+    find launcher spank pmix_rdzv etcd_rdzv http_health -name '*.cpp' -print0 |
         xargs -0 -P 2 -n 4 clang-tidy -p build --quiet
 }
 

@@ -22,7 +22,7 @@ constexpr Duration kFarewell = std::chrono::seconds(2);
 }  // namespace
 
 Agent::Agent(net::Loop& loop, report::Log& log, process::Reaper& reaper, Setup setup, Logs logs,
-             std::function<void(int)> ended)
+             std::function<void(const Verdict&)> ended)
     : loop_(loop),
       log_(log),
       setup_(std::move(setup)),
@@ -161,7 +161,7 @@ void Agent::end_if_done() {
     }
     const Verdict& verdict = hub_ ? done_->verdict : *verdict_;
     if (verdict.exit_code != 0) leave_error_file(verdict);
-    ended_(verdict.exit_code);
+    ended_(verdict);
 }
 
 /// For whoever started us. Several agents may have been given one path: only those write who know

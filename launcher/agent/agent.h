@@ -36,9 +36,9 @@ struct Setup {
 /// One agent from its first hello to its last word.
 class Agent {
 public:
-    /// `ended` is called once, from the loop, with the exit code; nothing of a worker is left then.
+    /// `ended` is called once, from the loop, with the verdict; nothing of a worker is left then.
     Agent(net::Loop& loop, report::Log& log, process::Reaper& reaper, Setup setup, Logs logs,
-          std::function<void(int code)> ended);
+          std::function<void(const coordinator::Verdict&)> ended);
 
     void begin();
 
@@ -63,7 +63,7 @@ private:
     net::Loop& loop_;
     report::Log& log_;
     Setup setup_;
-    std::function<void(int)> ended_;
+    std::function<void(const coordinator::Verdict&)> ended_;
     Lifecycle lifecycle_;
     Workers workers_;
     RoundStore store_;

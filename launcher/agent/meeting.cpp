@@ -10,8 +10,10 @@
 
 #include "base/endpoint.h"
 #include "base/module.h"
+#include "base/text.h"
 #include "net/connection.h"
 #include "rdzv/endpoint.h"
+#include "rdzv/etcd.h"
 #include "rdzv/module.h"
 #include "rdzv/pmix.h"
 #include "rdzv/slurm.h"
@@ -23,6 +25,7 @@ namespace {
 using options::Backend;
 
 constexpr std::uint16_t kC10dPort = 29400;    // torchrun's
+constexpr std::uint16_t kEtcdPort = 2379;     // etcd's
 constexpr std::uint16_t kStaticPort = 29500;  // torchrun's
 constexpr std::uint16_t kStaticPorts = 8;
 
@@ -36,6 +39,11 @@ rdzv::Settings settings(const options::Options& options) {
     return settings;
 }
 
+std::vector<std::string> folders_of_modules(const Environment& environment) {
+    const auto plugins = environment.find("TORCHELASTIC_PLUGIN_PATH");
+    return module_folders(plugins == environment.end() ? "" : plugins->second, program_file());
+}
+
 std::unique_ptr<rdzv::Rendezvous> pmix_rendezvous(net::Loop& loop, const Place& place,
                                                   const options::Options& options,
                                                   const Environment& environment) {
@@ -46,12 +54,9 @@ std::unique_ptr<rdzv::Rendezvous> pmix_rendezvous(net::Loop& loop, const Place& 
         member.pause = rdzv::kSlurmPause;
         if (place.allocation->index == 0) member.address = place.allocation->address;
     }
-    const auto plugins = environment.find("TORCHELASTIC_PLUGIN_PATH");
-    auto folders =
-        module_folders(plugins == environment.end() ? "" : plugins->second, program_file());
     return rdzv::pmix_rendezvous(
         loop, std::move(member), settings(options),
-        [folders = std::move(folders)](const std::string& card, const auto& doing) {
+        [folders = folders_of_modules(environment)](const std::string& card, const auto& doing) {
             return rdzv::exchange_by_module(rdzv::kPmixModule, folders, card, doing);
         });
 }
@@ -70,13 +75,34 @@ rdzv::Self self(const Place& place, const options::Options& options,
     return self;
 }
 
+/// The options have been checked, but for a path, which is taken for a host that does not exist.
+Endpoint endpoint_or_host(const std::string& text, std::uint16_t port) {
+    Endpoint endpoint = parse_endpoint(text, port).value_or(Endpoint{text, port});
+    if (endpoint.port == 0) endpoint.port = port;
+    return endpoint;
+}
+
 rdzv::MeetingPoint endpoint_of_c10d(const options::Options& options) {
     const std::string text = options.rdzv_endpoint.value_or("localhost");
-    const Endpoint endpoint = parse_endpoint(text, kC10dPort).value_or(Endpoint{text, kC10dPort});
+    const Endpoint endpoint = endpoint_or_host(text, kC10dPort);
     return {.host = endpoint.host,
-            .ports = {endpoint.port == 0 ? kC10dPort : endpoint.port},
+            .ports = {endpoint.port},
             .is_host = options.rdzv_conf.is_host,
             .option = "--rdzv-endpoint=" + text};
+}
+
+std::unique_ptr<rdzv::Rendezvous> etcd_rendezvous(net::Loop& loop, const Place& place,
+                                                  const options::Options& options,
+                                                  const Environment& environment) {
+    const std::string text = options.rdzv_endpoint.value_or("localhost");
+    const options::EtcdConf& conf = options.rdzv_conf.etcd;
+    rdzv::EtcdServers etcd{{}, conf.https, conf.ca_cert, conf.cert, conf.key};
+    for (const std::string& each : split(text, ','))
+        etcd.servers.push_back(endpoint_or_host(each, kEtcdPort));
+    return rdzv::etcd_rendezvous(
+        loop, {conf.prefix, place.node, "--rdzv-endpoint=" + text},
+        self(place, options, environment), settings(options),
+        rdzv::carry_by_module(folders_of_modules(environment), std::move(etcd)));
 }
 
 /// The workers' store is at --master-port itself, where programs may look for it (init_method):
@@ -106,6 +132,8 @@ std::unique_ptr<rdzv::Rendezvous> choose_rendezvous(net::Loop& loop, const Place
         case Backend::c10d:
             return rdzv::endpoint_rendezvous(loop, endpoint_of_c10d(options),
                                              self(place, options, environment), settings(options));
+        case Backend::etcd:
+            return etcd_rendezvous(loop, place, options, environment);
         case Backend::fixed: {
             rdzv::Settings here = settings(options);
             if (options.node_rank == 0) here.local_address = options.master_addr;
@@ -145,6 +173,8 @@ std::string backend_name(const Place& place) {
             return "slurm";
         case Backend::c10d:
             return "c10d";
+        case Backend::etcd:
+            return "etcd";
         case Backend::fixed:
             return "static";
         case Backend::choose:

@@ -25,7 +25,7 @@ rdzv::Meeting meet_nobody(const Place& place, const options::Options& options);
 /// --local-addr, means nothing here: they would try for minutes.
 Result<void> check_address(const options::Options& options, bool alone);
 
-/// "pmix", "slurm", "c10d", "static", "standalone".
+/// "pmix", "slurm", "c10d", "etcd", "static", "standalone".
 std::string backend_name(const Place& place);
 
 rdzv::KeepAlive keep_alive(const options::Options& options);

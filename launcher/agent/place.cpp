@@ -25,9 +25,9 @@ Result<void> refuse_islands(const slurm::Allocation& allocation, const Environme
     if (allocation.nodes.size() == 1 || !environment.contains("TORCHELASTIC_STEP_SCRIPT"))
         return {};
     return failure(fmt::format(
-        "--rdzv-backend=c10d, static and --standalone (or their PET_ variables) without an "
-        "endpoint "
-        "are for one node, and this step has {}: leave them out, the nodes meet by themselves",
+        "--rdzv-backend=c10d, etcd, static and --standalone (or their PET_ variables) without an "
+        "endpoint are for one node, and this step has {}: leave them out, the nodes meet by "
+        "themselves",
         allocation.nodes.size()));
 }
 
@@ -60,7 +60,8 @@ Result<Place> find_place(const options::Options& options, const Environment& env
     Place place;
     place.node = host;
     place.backend = options.rdzv_backend;
-    const bool by_endpoint = place.backend == Backend::c10d || place.backend == Backend::fixed;
+    const bool by_endpoint = place.backend == Backend::c10d || place.backend == Backend::etcd ||
+                             place.backend == Backend::fixed;
     if (place.backend == Backend::standalone || by_endpoint) {
         const bool given = options.rdzv_endpoint || options.master_addr;
         if (step && *step && !(by_endpoint && given)) {

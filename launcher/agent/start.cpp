@@ -10,6 +10,7 @@
 #include <iterator>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -186,7 +187,7 @@ private:
         observation_.watch_timers(timer_file_, setup.workers);
         observation_.attend(setup, backend_name(place_), files.root());
         agent_.emplace(loop_, log_, *reaper_, std::move(setup), std::move(files),
-                       [this](int code) { end(code); });
+                       [this](const coordinator::Verdict& verdict) { leave(verdict); });
         agent_->begin();
     }
 
@@ -244,7 +245,7 @@ private:
     }
 
     void hear(int signal) {
-        if (ended_) return;
+        if (ended_ || leaving_) return;
         if (echo_.repeats(signal, std::chrono::steady_clock::now())) return;
         if (!ending_signals(options_).contains(signal)) {
             if (agent_) agent_->pass_on(signal);
@@ -263,6 +264,21 @@ private:
             log_.error(left.error().text());
         }
         end(1);
+    }
+
+    /// A job that was interrupted, or lost nodes, may be started again under its name; one that
+    /// came to its end by itself may not, if it has a name.
+    void leave(const coordinator::Verdict& verdict) {
+        if (std::exchange(leaving_, true)) return;
+        if (!rendezvous_) return end(verdict.exit_code);
+        using coordinator::Outcome;
+        const bool ended =
+            verdict.outcome == Outcome::succeeded || verdict.outcome == Outcome::worker_failed;
+        const bool named = !options_.rdzv_id.empty() && options_.rdzv_id != "none";
+        rendezvous_->close(ended && named, [this, code = verdict.exit_code](Result<void> closed) {
+            if (!closed) log_.warning("leave the rendezvous: " + closed.error().text());
+            end(code);
+        });
     }
 
     void end(int code) {
@@ -288,6 +304,7 @@ private:
     std::unique_ptr<rdzv::Rendezvous> rendezvous_;
     std::optional<Agent> agent_;
     int code_ = 1;
+    bool leaving_ = false;
     bool ended_ = false;
 };
 

@@ -85,11 +85,11 @@ Result<Backend> as_backend(std::string_view text) {
     if (text == "pmix") return Backend::pmix;
     if (text == "c10d") return Backend::c10d;
     if (text == "static") return Backend::fixed;
-    if (text == "etcd" || text == "etcd-v2") return Backend::standalone;
-    return failure(fmt::format(
-        "the rendezvous backend {} is not supported (choose from 'slurm', 'pmix', 'c10d' or "
-        "'static', or 'etcd' and 'etcd-v2' on one node)",
-        in_quotes(text)));
+    if (text == "etcd" || text == "etcd-v2") return Backend::etcd;
+    return failure(
+        fmt::format("the rendezvous backend {} is not supported (choose from 'slurm', 'pmix', "
+                    "'c10d', 'etcd', 'etcd-v2' or 'static')",
+                    in_quotes(text)));
 }
 
 /// What was asked for by name; "" where nothing was.
@@ -110,9 +110,13 @@ void read_master(Fields& fields, Options& options) {
         "rdzv-endpoint", options.rdzv_endpoint,
         [&](std::string_view text) -> Result<std::string> {
             if (file) return std::string(text);
-            auto parsed = parse_endpoint(text, 0);
-            if (!parsed) return failure(std::move(parsed).error());
-            endpoint = *std::move(parsed);
+            const bool several = options.rdzv_backend == Backend::etcd;
+            for (const std::string& each :
+                 several ? split(text, ',') : std::vector{std::string(text)}) {
+                auto parsed = parse_endpoint(each, 0);
+                if (!parsed) return failure(std::move(parsed).error());
+                endpoint = *std::move(parsed);
+            }
             return std::string(trim(text));
         },
         true);
@@ -134,20 +138,15 @@ void read_master(Fields& fields, Options& options) {
 
 /// On one node nobody has to be met. torchrun's static is also its default.
 void settle_backend(Fields& fields, Options& options, bool standalone) {
-    const std::string backend = backend_name(fields);
     const NodeRange nodes = options.nnodes.value_or(NodeRange{});
     const bool fixed =
         options.rdzv_backend == Backend::fixed ||
         (options.rdzv_backend == Backend::choose && (options.master_addr || options.master_port));
+    const bool by_endpoint =
+        options.rdzv_backend == Backend::c10d || options.rdzv_backend == Backend::etcd;
     if (standalone && nodes.min > 1) {
         return fields.fail(Error(
             fmt::format("--standalone runs on one node, but --nnodes asks for {}", nodes.min)));
-    }
-    if (options.rdzv_backend == Backend::standalone && !standalone && nodes.max > 1) {
-        return fields.fail(Error(fmt::format(
-            "the rendezvous backend {} is supported on one node, but --nnodes asks for up to {}: "
-            "use slurm or c10d",
-            in_quotes(backend), nodes.max)));
     }
     const bool ranked =
         options.rdzv_backend == Backend::fixed ||
@@ -159,8 +158,7 @@ void settle_backend(Fields& fields, Options& options, bool standalone) {
     if (fixed && nodes.max > 1) {
         options.rdzv_backend = Backend::fixed;
         options.nnodes = NodeRange{nodes.max, nodes.max};
-    } else if (options.rdzv_backend == Backend::fixed ||
-               (options.rdzv_backend == Backend::c10d && nodes.max == 1)) {
+    } else if (options.rdzv_backend == Backend::fixed || (by_endpoint && nodes.max == 1)) {
         options.rdzv_backend = Backend::standalone;
     }
 }

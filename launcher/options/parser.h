@@ -26,6 +26,7 @@ enum class Backend {
     standalone,  ///< --standalone, or one of torchrun's backends on one node: nobody else takes
                  ///< part
     c10d,        ///< torchrun's, on several nodes: who comes to --rdzv-endpoint takes part
+    etcd,        ///< torchrun's, on several nodes: who asks the etcd at --rdzv-endpoint takes part
     fixed,       ///< torchrun's static, on several nodes: --node-rank of --nnodes
 };
 
@@ -42,7 +43,8 @@ struct Options {
     Backend rdzv_backend = Backend::choose;
     std::string rdzv_id = "none";  ///< "none" and "" both mean that the user gave no id
     RendezvousConf rdzv_conf;
-    /// "host[:port]", checked (a path with rdzv_conf.file_store): where agents of c10d meet.
+    /// "host[:port]", checked (a path with rdzv_conf.file_store): where agents of c10d meet, or
+    /// etcd is: then several, separated by ','.
     std::optional<std::string> rdzv_endpoint;
     int node_rank = 0;  ///< 0 or more
     /// Where the workers' store must be, because somebody outside of the job relies on it:

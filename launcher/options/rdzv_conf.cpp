@@ -75,11 +75,14 @@ bool is_boolean(RendezvousConf& /*conf*/, std::string_view text) {
     return boolean(text).has_value();
 }
 
-bool is_protocol(RendezvousConf& /*conf*/, std::string_view text) {
-    return text == "http" || text == "https";
+bool set_protocol(RendezvousConf& conf, std::string_view text) {
+    conf.etcd.https = text == "https";
+    return conf.etcd.https || text == "http";
 }
 
-bool is_text(RendezvousConf& /*conf*/, std::string_view /*text*/) {
+template <std::string EtcdConf::*member>
+bool set_etcd(RendezvousConf& conf, std::string_view text) {
+    conf.etcd.*member = text;
     return true;
 }
 
@@ -133,6 +136,15 @@ constexpr std::array kKeys = {
             conf.is_host = boolean(text);
             return conf.is_host.has_value();
         }},
+    // Of etcd, by the names of both of torchrun's backends.
+    Key{"protocol", "http or https", set_protocol},
+    Key{"ssl_cert", "a file", set_etcd<&EtcdConf::cert>},
+    Key{"ssl_cert_key", "a file", set_etcd<&EtcdConf::key>},
+    Key{"ca_cert", "a file", set_etcd<&EtcdConf::ca_cert>},
+    Key{"cert", "a file", set_etcd<&EtcdConf::cert>},
+    Key{"key", "a file", set_etcd<&EtcdConf::key>},
+    Key{"cacert", "a file", set_etcd<&EtcdConf::ca_cert>},
+    Key{"etcd_prefix", "a path", set_etcd<&EtcdConf::prefix>},
     // Of torchrun's backends, without effect here.
     Key{"timeout", kSeconds, is_seconds},
     Key{"close_timeout", kSeconds, is_seconds},
@@ -141,14 +153,6 @@ constexpr std::array kKeys = {
     Key{"store_type", "tcp or file", set_store_type},
     Key{"use_libuv", kBoolean, is_boolean},
     Key{"rank", "a whole number of at least 0", is_rank},
-    Key{"protocol", "http or https", is_protocol},
-    Key{"ssl_cert", "a file", is_text},
-    Key{"ssl_cert_key", "a file", is_text},
-    Key{"ca_cert", "a file", is_text},
-    Key{"cert", "a file", is_text},
-    Key{"key", "a file", is_text},
-    Key{"cacert", "a file", is_text},
-    Key{"etcd_prefix", "a path", is_text},
 };
 
 /// What torchrun passes on beside the configuration: it fails there with a TypeError.

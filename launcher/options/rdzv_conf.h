@@ -5,12 +5,24 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/result.h"
 
 namespace torchelastic::options {
+
+/// What of --rdzv-conf is for etcd alone. Files in PEM.
+struct EtcdConf {
+    bool https = false;
+    std::string ca_cert;  ///< "": the system's
+    std::string cert;     ///< of this client, with its key; "": none
+    std::string key;
+    std::string prefix = "/torchelastic";  ///< of the keys
+
+    bool operator==(const EtcdConf&) const = default;
+};
 
 /// --rdzv-conf.
 struct RendezvousConf {
@@ -28,6 +40,7 @@ struct RendezvousConf {
     /// Whether this agent is the one to be met, under c10d; nothing: it looks at the endpoint.
     std::optional<bool> is_host;
     bool file_store = false;  ///< store_type=file: --rdzv-endpoint is a path
+    EtcdConf etcd;
 
     bool operator==(const RendezvousConf&) const = default;
 };

@@ -52,21 +52,24 @@ const Option kOptions[] = {
     {"rdzv-backend", 0, Kind::text, Group::rendezvous, "BACKEND", nullptr,
      "slurm,pmix,c10d,static,etcd,etcd-v2", true, true,
      "How the nodes find each other: slurm, pmix under srun --mpi=pmix, mpirun or prterun, c10d at "
-     "--rdzv-endpoint, static by --node-rank and --master-addr, or for a single node etcd or "
-     "etcd-v2; slurm inside a Slurm step if not set, else static if --master-addr or --master-port "
+     "--rdzv-endpoint, etcd (also called etcd-v2) by the etcd there, static by --node-rank and "
+     "--master-addr; slurm inside a Slurm step if not set, else static if --master-addr or "
+     "--master-port "
      "is given, else --standalone"},
     {"rdzv-id", 0, Kind::text, Group::rendezvous, "ID", "none", nullptr, true, true,
      "Name of the job: TORCHELASTIC_RUN_ID of the workers, and part of the path of log files"},
     {"rdzv-conf", 0, Kind::text, Group::rendezvous, "KEY=VALUE,...", nullptr, nullptr, true, true,
      "Timing of the rendezvous: join_timeout (seconds, 600), keep_alive_interval (seconds, 1), "
      "keep_alive_max_attempt (3), port_range (LOW-HIGH), pmix_timeout (seconds, 60); of c10d "
-     "last_call_timeout (seconds, 3), is_host. Checked for torchrun's sake, without effect: "
-     "timeout, close_timeout, heartbeat_timeout, read_timeout, store_type, use_libuv, rank, "
-     "protocol, ssl_cert, ssl_cert_key, ca_cert, cert, key, cacert, etcd_prefix"},
+     "and etcd last_call_timeout (seconds, 3); of c10d is_host; of etcd protocol (http, https), "
+     "ca_cert, ssl_cert, ssl_cert_key (or cacert, cert, key), etcd_prefix (/torchelastic). Checked "
+     "for torchrun's sake, without effect: timeout, close_timeout, heartbeat_timeout, "
+     "read_timeout, store_type, use_libuv, rank"},
     {"rdzv-endpoint", 0, Kind::text, Group::rendezvous, "HOST[:PORT]", nullptr, nullptr, true,
      false,
-     "Where the agents of --rdzv-backend=c10d meet (port 29400 if not given), the same on all "
-     "nodes; with static in place of --master-addr and --master-port. The nodes of a Slurm step or "
+     "Where the agents of --rdzv-backend=c10d meet (port 29400 if not given), or etcd is (2379; "
+     "several with commas between), the same on all nodes; with static in place of --master-addr "
+     "and --master-port. The nodes of a Slurm step or "
      "of PMIx need none"},
     {"node-rank", 0, Kind::integer, Group::rendezvous, "N", "0", nullptr, true, false,
      "Rank of this node under --rdzv-backend=static; the nodes of a Slurm step or of PMIx need "

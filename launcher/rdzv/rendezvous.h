@@ -51,6 +51,10 @@ public:
     /// Calls `done` once, from the loop or before it returns.
     virtual void meet(std::function<void(Result<Meeting>)> done) = 0;
 
+    /// Once the agent has nothing more to do: takes back what would lead others here. `ended`: the
+    /// job is over, and its run must not begin again; else it was only left. Calls `done` once.
+    virtual void close(bool /*ended*/, std::function<void(Result<void>)> done) { done({}); }
+
     /// A thread of a library is still at work and nobody can end it: the process must end by
     /// _exit(2), which takes nothing down under that thread's feet.
     virtual bool stuck() const { return false; }

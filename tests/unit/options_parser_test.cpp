@@ -102,14 +102,21 @@ TEST(Parser, chooses_where_the_agents_meet) {
     EXPECT_EQ(options({"--nnodes=2", "a"}).rdzv_backend, Backend::choose);
     // As in torchrun, static has no fewest nodes.
     EXPECT_EQ(options({"--rdzv-backend=static", "--nnodes=1:2", "a"}).nnodes, (NodeRange{2, 2}));
-    EXPECT_EQ(error({"--rdzv-backend=etcd", "--nnodes=1:4", "a"}),
-              "the rendezvous backend 'etcd' is supported on one node, but --nnodes asks for up to "
-              "4: use slurm or c10d");
+    EXPECT_EQ(options({"--rdzv-backend=etcd", "--nnodes=1:4", "a"}).rdzv_backend, Backend::etcd);
+    EXPECT_EQ(options({"--rdzv-backend=etcd-v2", "--nnodes=2", "a"}).rdzv_backend, Backend::etcd);
     EXPECT_EQ(options({"--rdzv-backend=etcd-v2", "a"}).rdzv_backend, Backend::standalone);
     EXPECT_EQ(error({"--rdzv-backend=zeus", "a"}),
               "argument --rdzv-backend/--rdzv_backend: the rendezvous backend 'zeus' is not "
-              "supported (choose from 'slurm', 'pmix', 'c10d' or 'static', or 'etcd' and 'etcd-v2' "
-              "on one node)");
+              "supported (choose from 'slurm', 'pmix', 'c10d', 'etcd', 'etcd-v2' or 'static')");
+}
+
+TEST(Parser, takes_several_endpoints_of_etcd_only) {
+    const char* const list = "--rdzv-endpoint=a:1,[::1]:2,c";
+    const Options etcd = options({"--rdzv-backend=etcd", "--nnodes=2", list, "a"});
+    EXPECT_EQ(etcd.rdzv_endpoint, "a:1,[::1]:2,c");
+    EXPECT_EQ(etcd.master_addr, std::nullopt);
+    EXPECT_NE(error({"--rdzv-backend=etcd", "--rdzv-endpoint=a:1,b:x", "a"}), "");
+    EXPECT_NE(error({"--rdzv-backend=c10d", list, "a"}), "");
 }
 
 TEST(Parser, reads_what_torchruns_static_rendezvous_fixes) {

@@ -36,9 +36,9 @@ TEST(RendezvousConf, reads_its_keys) {
 TEST(RendezvousConf, says_what_is_wrong) {
     const std::string known =
         "known are join_timeout, keep_alive_interval, keep_alive_max_attempt, port_range, "
-        "pmix_timeout, last_call_timeout, is_host, timeout, close_timeout, heartbeat_timeout, "
-        "read_timeout, store_type, use_libuv, rank, protocol, ssl_cert, ssl_cert_key, ca_cert, "
-        "cert, key, cacert, etcd_prefix";
+        "pmix_timeout, last_call_timeout, is_host, protocol, ssl_cert, ssl_cert_key, ca_cert, "
+        "cert, key, cacert, etcd_prefix, timeout, close_timeout, heartbeat_timeout, read_timeout, "
+        "store_type, use_libuv, rank";
     const std::pair<const char*, std::string> cases[] = {
         {"=b", "'=b' is not in the form KEY=VALUE,..."},
         {"join_timeout=1,", "'join_timeout=1,' is not in the form KEY=VALUE,..."},
@@ -89,15 +89,18 @@ TEST(RendezvousConf, takes_off_quotes_that_a_shell_left) {
 
 TEST(RendezvousConf, checks_the_keys_of_torchruns_backends) {
     const char* const good[] = {
-        "timeout=900",     "store_type=TCP",  "close_timeout=30", "heartbeat_timeout=5",
-        "read_timeout=60", "use_libuv=0",     "rank=0",           "protocol=https",
-        "ssl_cert=/a=b",   "ssl_cert_key=/k", "ca_cert=/c",       "cert=/c",
-        "key=/k",          "cacert=/c",       "etcd_prefix=/p",
+        "timeout=900",     "store_type=TCP", "close_timeout=30", "heartbeat_timeout=5",
+        "read_timeout=60", "use_libuv=0",    "rank=0",           "protocol=http",
     };
     for (const char* text : good)
         EXPECT_EQ(*parse_rendezvous_conf(text), RendezvousConf{}) << text;
     EXPECT_TRUE(parse_rendezvous_conf("store_type=File")->file_store);
     EXPECT_EQ(parse_rendezvous_conf("last_call_timeout=1")->last_call_timeout, 1s);
+    EXPECT_TRUE(parse_rendezvous_conf("protocol=https")->etcd.https);
+    EXPECT_EQ(
+        parse_rendezvous_conf("ssl_cert=/a=b,ssl_cert_key=/k,ca_cert=/c,etcd_prefix=/p")->etcd,
+        parse_rendezvous_conf("cert=/a=b,key=/k,cacert=/c,etcd_prefix=/p")->etcd);
+    EXPECT_EQ(parse_rendezvous_conf("cert=/a=b")->etcd.cert, "/a=b");
     EXPECT_EQ(parse_rendezvous_conf("is_host=True")->is_host, true);
     EXPECT_EQ(parse_rendezvous_conf("is_host=n")->is_host, false);
     const std::pair<const char*, const char*> bad[] = {

@@ -1,5 +1,6 @@
 torchelastic_unit_test(rdzv_test LINKS torchelastic::rdzv)
 torchelastic_unit_test(rdzv_card_test LINKS torchelastic::rdzv)
+torchelastic_unit_test(rdzv_election_test LINKS torchelastic::rdzv nlohmann_json::nlohmann_json)
 torchelastic_unit_test(rdzv_endpoint_test LINKS torchelastic::rdzv)
 torchelastic_unit_test(rdzv_pmix_test LINKS torchelastic::rdzv)
 

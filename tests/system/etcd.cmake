@@ -1,0 +1,3 @@
+if(TARGET rdzv_etcd)
+    torchelastic_system_test(etcd HEAVY TIMEOUT 320)
+endif()

@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Several agents become one job through etcd, which a test starts here: the first is found by the
+others, another is elected if it dies before that, a run that has ended is closed, a job that runs
+needs no etcd, and a wrong endpoint is said to be one."""
+
+import contextlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+
+import alone
+import harness
+from harness import check, count, equal
+
+SIZE = ': >size.$WORLD_SIZE.$RANK'
+WAIT = "; while :; do sleep 0.05; done"
+
+
+def free_ports(number):
+    """Neighbours; none of those that the kernel gives to whoever connects somewhere."""
+    while True:
+        first = random.randrange(20000, 30000)
+        with contextlib.ExitStack() as sockets:
+            try:
+                for port in range(first, first + number):
+                    each = sockets.enter_context(socket.socket())
+                    each.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+
+
+class Etcd:
+    """An etcd of the test's own, on loopback."""
+
+    def __init__(self, folder):
+        check(shutil.which("etcd"), "etcd is installed (contrib/slurm/install-deps.sh test)")
+        self.data = folder / "etcd.data"
+        self.log = folder / "etcd.log"
+        self.port = free_ports(2)
+        self.endpoint = f"127.0.0.1:{self.port}"
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def start(self):
+        client, peer = (f"http://127.0.0.1:{self.port + i}" for i in (0, 1))
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                ["etcd", f"--data-dir={self.data}", f"--listen-client-urls={client}",
+                 f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}",
+                 f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}",
+                 "--unsafe-no-fsync"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        harness.wait_until(self.healthy, 30, "etcd serves", self.log.read_text)
+
+    def healthy(self):
+        try:
+            with urllib.request.urlopen(f"http://{self.endpoint}/health", timeout=5) as answer:
+                return b"true" in answer.read()
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def forget(self):
+        """A new etcd in place of the old one."""
+        self.kill()
+        shutil.rmtree(self.data)
+        self.start()
+
+
+class Job:
+    """Agents of one job, all on this machine."""
+
+    def __init__(self, place, etcd, *options, endpoint=None, run="job", backend="etcd"):
+        self.place = place
+        self.options = [f"--rdzv-backend={backend}", f"--rdzv-id={run}",
+                        f"--rdzv-endpoint={endpoint or etcd.endpoint}", *options]
+
+    def shell(self, script, *options, workers=1, **more):
+        return self.place.start(*self.options, f"--nproc-per-node={workers}", *options,
+                                "--no-python", "sh", "-c", script, command=("run",), **more)
+
+
+def ran(place, *names):
+    return lambda: all((place.folder / name).exists() for name in names)
+
+
+def expect_codes(agents, *codes, limit=60):
+    ends = [agent.wait(limit) for agent in agents]
+    output = "\n".join(end.output for end in ends)
+    equal([end.code for end in ends], list(codes), "exit codes", output)
+    return output
+
+
+def end(agents):
+    """A burst of signals is the end of the job for everybody."""
+    for agent in agents:
+        agent.signal(signal.SIGTERM)
+    return expect_codes(agents, *[143 for _ in agents])
+
+
+def two_agents(place, etcd):
+    job = Job(place, etcd, "--nnodes=2")
+    expect_codes([job.shell(SIZE, workers=workers) for workers in (1, 3)], 0, 0)
+    equal(len(list(place.folder.glob("size.4.*"))), 4, "workers that ran")
+
+
+def newcomers(place, etcd):
+    """1:4, by etcd's other name, one after the other."""
+    job = Job(place, etcd, "--nnodes=1:4", "--rdzv-conf=last_call_timeout=1", backend="etcd-v2")
+    agents = [job.shell(SIZE + WAIT)]
+    agents[0].wait_until(ran(place, "size.1.0"), 20, "the first runs alone")
+    agents.append(job.shell(SIZE + WAIT))
+    agents[0].wait_until(ran(place, "size.2.0", "size.2.1"), 20, "two run")
+    end(agents)
+
+
+def closed_run(place, etcd):
+    """What came to its end cannot be joined; what was interrupted can be started again."""
+    job = Job(place, etcd, "--nnodes=1:2", "--rdzv-conf=last_call_timeout=1")
+    first = job.shell(SIZE + WAIT)
+    first.wait_until(ran(place, "size.1.0"), 20, "it runs")
+    end([first])
+    expect_codes([job.shell("true")], 0)
+    output = expect_codes([job.shell("true")], 1)
+    equal(count("run job has ended, and cannot be joined again: choose another --rdzv-id", output),
+          1, "why", output)
+    expect_codes([Job(place, etcd, "--nnodes=1:2", "--rdzv-conf=last_call_timeout=1",
+                      run="other").shell("exit 3")], 3)
+    output = expect_codes([Job(place, etcd, "--nnodes=1:2", run="other").shell("true")], 1)
+    equal(count("run other has ended", output), 1, "why", output)
+    unnamed = ("--nnodes=1:2", "--rdzv-conf=last_call_timeout=1", "--rdzv-id=none")
+    for _ in range(2):
+        expect_codes([Job(place, etcd, *unnamed).shell("true")], 0)
+
+
+def coordinator_dies_early(place, etcd):
+    """Before anybody has met it: its key outlives it, and then another is elected."""
+    job = Job(place, etcd, "--nnodes=2")
+    first = job.shell(SIZE)
+    first.wait_until(lambda: keys(etcd) == 1, 20, "the first is elected")
+    first.kill()
+    agents = [job.shell(SIZE) for _ in range(2)]
+    expect_codes(agents, 0, 0)
+    check(ran(place, "size.2.0", "size.2.1")(), "both ran")
+
+
+def keys(etcd):
+    """How many there are, in all."""
+    request = urllib.request.Request(f"http://{etcd.endpoint}/v3/kv/range", method="POST",
+                                     data=b'{"key":"AA==","range_end":"AA==","count_only":true}')
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        body = answer.read()
+    found = [word for word in body.replace(b" ", b"").split(b'"') if word.isdigit()]
+    return int(found[-1]) if b'"count"' in body else 0
+
+
+def etcd_dies(place, etcd):
+    """A job that runs goes on, restarts and ends by itself."""
+    job = Job(place, etcd, "--nnodes=2", "--max-restarts=1")
+    script = (SIZE + '.$TORCHELASTIC_RESTART_COUNT; while [ ! -e go ]; do sleep 0.05; done; '
+              '[ "$TORCHELASTIC_RESTART_COUNT" = 1 ] || exit 3')
+    agents = [job.shell(script) for _ in range(2)]
+    agents[0].wait_until(ran(place, "size.2.0.0", "size.2.1.0"), 20, "both run")
+    etcd.kill()
+    (place.folder / "go").touch()
+    output = expect_codes(agents, 0, 0)
+    check(ran(place, "size.2.0.1", "size.2.1.1")(), "both ran again", output)
+    equal(count("leave the rendezvous: .*: no connection", output), 1, "a warning", output)
+
+
+def etcd_forgets(place, etcd):
+    """The coordinator's key comes back to an etcd that lost it: newcomers find the job."""
+    job = Job(place, etcd, "--nnodes=1:2", "--rdzv-conf=last_call_timeout=1")
+    first = job.shell(SIZE + WAIT)
+    first.wait_until(ran(place, "size.1.0"), 20, "the first runs alone")
+    etcd.forget()
+    first.wait_until(lambda: keys(etcd) == 1, 20, "the key is there again")
+    second = job.shell(SIZE + WAIT)
+    second.wait_until(ran(place, "size.2.0", "size.2.1"), 20, "two run")
+    end([first, second])
+
+
+def wrong_endpoints(place, etcd):
+    nobody = f"127.0.0.1:{free_ports(1)}"
+    output = expect_codes([Job(place, etcd, "--nnodes=2", endpoint=nobody).shell("true")], 1)
+    equal(count(f"ask the etcd of --rdzv-endpoint={nobody}: .*: no connection", output), 1,
+          "nobody there", output)
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        def answer():
+            connection, _ = stranger.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        thread = threading.Thread(target=answer)
+        thread.start()
+        endpoint = f"127.0.0.1:{stranger.getsockname()[1]}"
+        output = expect_codes([Job(place, etcd, "--nnodes=2", endpoint=endpoint).shell("true")], 1)
+        thread.join()
+    equal(count("HTTP status 404: this is not the JSON gateway of an etcd", output), 1,
+          "somebody else there", output)
+    https = Job(place, etcd, "--nnodes=2", "--rdzv-conf=protocol=https")
+    output = expect_codes([https.shell("true")], 1)
+    equal(count("TLS could not be set up", output), 1, "no TLS there", output)
+    several = Job(place, etcd, "--nnodes=2", endpoint=f"{nobody},{etcd.endpoint}")
+    expect_codes([several.shell(SIZE) for _ in range(2)], 0, 0)
+    check(ran(place, "size.2.0", "size.2.1")(), "the second endpoint serves")
+
+
+def secret(place, etcd):
+    """Who reads etcd, but has not the job's token, is not let in."""
+    job = Job(place, etcd, "--nnodes=2", "--rdzv-conf=join_timeout=20")
+    token = {"TORCHELASTIC_TOKEN": "a secret"}
+    first = job.shell(SIZE, environment=token)
+    first.wait_until(lambda: keys(etcd) == 1, 20, "the first is elected")
+    stranger = job.shell(SIZE, "--rdzv-conf=join_timeout=1")
+    output = expect_codes([stranger], 1)
+    equal(count("meet the other nodes by --rdzv-endpoint=.*within 1 s", output), 1, "why", output)
+    expect_codes([job.shell(SIZE, environment=token), first], 0, 0)
+
+
+def with_etcd(case):
+    def run(place):
+        with Etcd(place.folder) as etcd:
+            case(place, etcd)
+    run.__name__ = case.__name__
+    return run
+
+
+alone.run_cases(__doc__, [with_etcd(case) for case in (
+    two_agents, newcomers, closed_run, coordinator_dies_early, etcd_dies, etcd_forgets,
+    wrong_endpoints, secret)])
