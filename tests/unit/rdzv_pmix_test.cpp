@@ -111,7 +111,7 @@ struct Pair : Guarded {
             host = std::move(*meeting);
             door.emplace(
                 loop, std::move(*std::get<Host>(host->place).listener), host->credentials,
-                KeepAlive{}, [](const Session&) {}, [](const std::string&) {});
+                KeepAlive{}, [](const Session&) {}, [](const std::string&, bool) {});
         });
         loop.run();
         ASSERT_TRUE(host && guest);
