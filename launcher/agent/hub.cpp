@@ -2,6 +2,8 @@
 #include "agent/hub.h"
 
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <utility>
 #include <variant>
 
@@ -15,6 +17,17 @@ constexpr Duration kFarewell = std::chrono::seconds(2);
 
 wire::Message on_the_wire(const Down& message) {
     return std::visit([](const auto& each) { return wire::Message(each); }, message);
+}
+
+/// So that the report's times, of workers of different nodes, are one clock's.
+WorkerFailure by_own_clock(WorkerFailure failure, const std::optional<wire::ClockOffset>& offset) {
+    constexpr std::int64_t kMicro = 1000000;
+    failure.time_us = wire::by_own_clock(failure.time_us, offset);
+    if (failure.raised_s > 0 &&
+        failure.raised_s < std::numeric_limits<std::int64_t>::max() / kMicro) {
+        failure.raised_s = wire::by_own_clock(failure.raised_s * kMicro, offset) / kMicro;
+    }
+    return failure;
 }
 
 }  // namespace
@@ -80,7 +93,10 @@ void Hub::adopt(const AgentId& id, rdzv::Session session) {
     sessions_.insert_or_assign(id, std::move(session));
 }
 
-void Hub::hear(const AgentId& id, const wire::Message& message) {
+void Hub::hear(const AgentId& id, wire::Message message) {
+    if (auto* failed = std::get_if<Failed>(&message)) {
+        failed->failure = by_own_clock(std::move(failed->failure), sessions_.at(id).clock_offset());
+    }
     std::visit(
         [&](const auto& each) {
             using Kind = std::decay_t<decltype(each)>;

@@ -35,7 +35,7 @@ private:
     void enter(rdzv::Session session);
     void greet(unsigned long stranger, const wire::Message& message);
     void adopt(const coordinator::AgentId& id, rdzv::Session session);
-    void hear(const coordinator::AgentId& id, const wire::Message& message);
+    void hear(const coordinator::AgentId& id, wire::Message message);
     void handle(const coordinator::Event& event);
     void perform(coordinator::Action action);
     void send(const coordinator::AgentId& id, coordinator::Down message);

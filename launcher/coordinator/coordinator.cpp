@@ -2,6 +2,7 @@
 #include "coordinator/coordinator.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -346,6 +347,9 @@ void Coordinator::end_if_all_ended() {
     const bool waits = await_all_ && members_.never_came() > 0;
     if (members_.here() > 0 || phase_ != Phase::ending || waits) return;
     phase_ = Phase::ended;
+    std::stable_sort(victims_.begin(), victims_.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.ordered, a.time_us) < std::tie(b.ordered, b.time_us);
+    });
     std::vector<WorkerFailure> failures = std::move(causes_);
     failures.insert(failures.end(), victims_.begin(), victims_.end());
     actions_.emplace_back(Done{verdict_, std::move(failures)});

@@ -57,8 +57,9 @@ struct Note {
     enum class Level { info, warning } level;
     std::string text;
 };
-/// Everyone has been told and has ended, or is beyond telling. `failures`: causes first, in the
-/// order in which the coordinator heard of them; then the victims of the stop that followed.
+/// Everyone has been told and has ended, or is beyond telling. `failures`: the cause first, which
+/// is the one that the coordinator heard of first: the verdict names it and has its exit code.
+/// Then, by time, those that failed before the order to stop reached them, and the victims of that.
 struct Done {
     Verdict verdict;
     std::vector<WorkerFailure> failures;

@@ -36,7 +36,7 @@ struct WorkerFailure {
     bool dumped_core = false;
     bool never_started = false;  ///< exec or its preparation failed: `message` says at which step
     bool ordered = false;        ///< it was being stopped: a victim, never a cause
-    std::int64_t time_us = 0;    ///< since the epoch, by the clock of its node
+    std::int64_t time_us = 0;    ///< since the epoch; the coordinator has all by its own clock
     std::string message;         ///< of the error file, or of the failing step
     std::string traceback;       ///< of the error file
     std::int64_t raised_s = 0;   ///< of the error file: when, since the epoch; 0 if unknown

@@ -1,12 +1,23 @@
 // Handshake, then messages, with a heartbeat beneath both.
 #include "rdzv/session.h"
 
+#include <chrono>
+
 #include <fmt/format.h>
 
 #include "wire/frame.h"
 #include "wire/handshake.h"
 
 namespace torchelastic::rdzv {
+
+namespace {
+
+std::int64_t wall_us() {
+    using namespace std::chrono;
+    return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
 
 struct Session::State : std::enable_shared_from_this<Session::State> {
     State(net::Loop& loop, net::Connection open, Side of, const Credentials& credentials,
@@ -47,10 +58,12 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
                                               state->proven ? "word" : "proof of the job's token",
                                               silence.count()));
             }
-            if (state->proven) state->connection.send(wire::frame(wire::encode(wire::Ping{})));
+            if (state->proven) state->ping();
             state->tick();
         });
     }
+
+    void ping() { connection.send(wire::frame(wire::encode(clock.ping(wall_us())))); }
 
     void read(std::string_view bytes) {
         heard = true;
@@ -88,6 +101,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
     void believe() {
         proven = true;
         frames.raise_limit(wire::kProvenLimit);
+        if (side == Side::server) ping();
         // A handler may replace the handlers: it must not be destroyed while it runs.
         if (const auto call = handlers.proven) call();
     }
@@ -95,7 +109,10 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
     Result<void> take(const std::string& payload) {
         auto message = wire::decode(payload);
         if (!message) return failure(std::move(message).error());
-        if (std::holds_alternative<wire::Ping>(*message)) return {};
+        if (const auto* heard_ping = std::get_if<wire::Ping>(&*message)) {
+            if (clock.hear(*heard_ping, wall_us())) ping();
+            return {};
+        }
         if (const auto call = handlers.message) call(std::move(*message));
         return {};
     }
@@ -116,6 +133,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
     wire::ClientHandshake client;
     wire::ServerHandshake server;
     wire::FrameReader frames{wire::kUnprovenLimit};
+    wire::PeerClock clock;
     SessionHandlers handlers;
     net::Timer timer;
     bool challenged = false;
@@ -156,6 +174,10 @@ void Session::close_when_sent(Duration limit) {
     state_->over = true;
     state_->timer.cancel();
     state_->connection.close_when_sent(limit);
+}
+
+std::optional<wire::ClockOffset> Session::clock_offset() const {
+    return state_->clock.offset();
 }
 
 bool Session::met_foreign_agent() const {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/time.h"
@@ -53,6 +54,9 @@ public:
 
     /// Closes after all that was sent is with the kernel, or after `limit`.
     void close_when_sent(Duration limit);
+
+    /// Nothing until it is measured, which takes one way to and fro after the proof.
+    std::optional<wire::ClockOffset> clock_offset() const;
 
     /// What closed it: the peer is an agent, but of another version, or torchrun's.
     bool met_foreign_agent() const;

@@ -3,6 +3,7 @@
 #include "wire/codec.h"
 
 #include <array>
+#include <concepts>
 #include <utility>
 
 #include <fmt/format.h>
@@ -92,7 +93,7 @@ public:
 
     void operator()(const char* name, const std::string&) { add(name, "bytes"); }
     void operator()(const char* name, bool) { add(name, "bool"); }
-    template <class Number>
+    template <std::integral Number>
     void operator()(const char* name, Number) {
         add(name, fmt::format("{}int{}", std::is_signed_v<Number> ? "" : "u", 8 * sizeof(Number)));
     }
@@ -107,7 +108,11 @@ private:
     std::vector<FieldOnWire> fields_;
 };
 
-void visit(auto&, Ping&) {}
+void visit(auto& on, Ping& m) {
+    on("sent_us", m.sent_us);
+    on("echo_us", m.echo_us);
+    on("held_us", m.held_us);
+}
 void visit(auto&, Ended&) {}
 void visit(auto& on, Hello& m) {
     on("id", m.card.id);

@@ -9,13 +9,9 @@
 
 #include "base/result.h"
 #include "coordinator/messages.h"
+#include "wire/clock.h"
 
 namespace torchelastic::wire {
-
-/// "I am alive": sent by both sides whenever the keep-alive interval has passed.
-struct Ping {
-    bool operator==(const Ping&) const = default;
-};
 
 using Message = std::variant<Ping, coordinator::Hello, coordinator::Unable, coordinator::Ready,
                              coordinator::Started, coordinator::Failed, coordinator::Succeeded,

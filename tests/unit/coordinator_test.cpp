@@ -44,6 +44,28 @@ TEST(Coordinator, tells_everyone_of_a_failure_when_no_restarts_are_left) {
     EXPECT_EQ(job.ended->failures[1].agent, "n3");
 }
 
+TEST(Coordinator, reports_the_cause_and_then_the_others_by_time) {
+    Job job = four_nodes();
+    job.run();
+    const auto fail = [&](int node, std::int64_t time_us, bool ordered) {
+        WorkerFailure failure{.agent = "n" + std::to_string(node), .exit_code = 1};
+        failure.time_us = time_us;
+        failure.ordered = ordered;
+        job.event(node, Failed{0, failure});
+    };
+    fail(2, 5000, false);
+    fail(4, 5300, true);
+    fail(3, 5200, false);
+    fail(1, 4900, false);  // earlier, but the verdict has been told
+    fail(2, 5100, true);
+    job.everyone(&Job::end);
+    ASSERT_TRUE(job.ended);
+    std::string order;
+    for (const WorkerFailure& each : job.ended->failures)
+        order += each.agent + (each.ordered ? "(ordered) " : " ");
+    EXPECT_EQ(order, "n2 n1 n3 n2(ordered) n4(ordered) ");
+}
+
 TEST(Coordinator, restarts_all_nodes_with_one_count_until_the_budget_is_spent) {
     Job job = four_nodes(2);
     job.run();

@@ -38,12 +38,10 @@ std::vector<Message> every_message() {
     assignment.agent_store = false;
     assignment.run_id = "7.0.0";
     assignment.members = "10.0.0.1 10.0.0.2";
-    return {Ping{},           Hello{card},
-            Unable{"no GPU"}, Ready{40000, false},
-            Started{3},       Failed{4, failure},
-            Succeeded{5},     Leaving{15},
-            Ended{},          assignment,
-            Stop{6, "why"},   Finish{{Outcome::agent_lost, 1, "lost n3"}}};
+    return {Ping{1, 2, 3},       Hello{card},    Unable{"no GPU"},
+            Ready{40000, false}, Started{3},     Failed{4, failure},
+            Succeeded{5},        Leaving{15},    Ended{},
+            assignment,          Stop{6, "why"}, Finish{{Outcome::agent_lost, 1, "lost n3"}}};
 }
 
 TEST(Codec, brings_every_message_back) {
