@@ -14,6 +14,9 @@ using torchelastic::rdzv::PostAnswer;
 using torchelastic::rdzv::PostModule;
 using torchelastic::rdzv::PostServer;
 
+constexpr int kOk = 200;
+constexpr std::size_t kLongest = 1U << 20;
+
 const char* words(httplib::Error error) {
     switch (error) {
         case httplib::Error::Connection:
@@ -42,10 +45,29 @@ void post(const PostServer* server, const char* path, const char* body, std::siz
     client.set_connection_timeout(patience);
     client.set_read_timeout(patience);
     client.set_write_timeout(patience);
-    const auto result = client.Post(path, std::string(body, size), "application/json");
-    if (result) {
-        return answer->answered(answer->context, result->status, result->body.data(),
-                                result->body.size());
+    httplib::Request request;
+    request.method = "POST";
+    request.path = path;
+    request.body.assign(body, size);
+    request.set_header("Content-Type", "application/json");
+    if (*server->authorization != '\0') {
+        request.set_header("Authorization", server->authorization);
+    }
+    int status = 0;
+    std::string text;
+    request.response_handler = [&](const httplib::Response& response) {
+        status = response.status;
+        return true;
+    };
+    request.content_receiver = [&](const char* data, std::size_t length, auto, auto) {
+        text.append(data, length);
+        return text.size() <= kLongest;
+    };
+    const auto result = client.send(request);
+    // cpp-httplib 0.11 stumbles over the trailers that etcd sends behind its errors.
+    const bool refused = status != 0 && status != kOk;
+    if (result || refused) {
+        return answer->answered(answer->context, status, text.data(), text.size());
     }
     const char* why = words(result.error());
     answer->failed(answer->context, why ? why : httplib::to_string(result.error()).c_str());

@@ -34,7 +34,7 @@ packages_of() {
     torch) echo python3-torch python3-numpy ;;
     test)
         echo python3 libtorch-dev clang-format clang-tidy shellcheck \
-            zsh tcsh mandoc groff-base etcd-server
+            zsh tcsh mandoc groff-base etcd-server openssl
         ;;
     *) die "unknown set '$1': build, cluster, torch or test" ;;
     esac

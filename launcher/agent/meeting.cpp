@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -91,12 +92,29 @@ rdzv::MeetingPoint endpoint_of_c10d(const options::Options& options) {
             .option = "--rdzv-endpoint=" + text};
 }
 
+/// By the variables of etcdctl: a command line is for everybody to read.
+std::pair<std::string, std::string> etcd_user(const Environment& environment) {
+    const auto value_of = [&](const char* name) {
+        const auto found = environment.find(name);
+        return found == environment.end() ? "" : found->second;
+    };
+    const std::string user = value_of("ETCDCTL_USER");
+    const auto colon = user.find(':');
+    if (colon == std::string::npos) return {user, value_of("ETCDCTL_PASSWORD")};
+    return {user.substr(0, colon), user.substr(colon + 1)};
+}
+
 std::unique_ptr<rdzv::Rendezvous> etcd_rendezvous(net::Loop& loop, const Place& place,
                                                   const options::Options& options,
                                                   const Environment& environment) {
     const std::string text = options.rdzv_endpoint.value_or("localhost");
     const options::EtcdConf& conf = options.rdzv_conf.etcd;
-    rdzv::EtcdServers etcd{{}, conf.https, conf.ca_cert, conf.cert, conf.key};
+    rdzv::EtcdServers etcd;
+    etcd.https = conf.https;
+    etcd.ca_cert = conf.ca_cert;
+    etcd.cert = conf.cert;
+    etcd.key = conf.key;
+    std::tie(etcd.user, etcd.password) = etcd_user(environment);
     for (const std::string& each : split(text, ','))
         etcd.servers.push_back(endpoint_or_host(each, kEtcdPort));
     return rdzv::etcd_rendezvous(

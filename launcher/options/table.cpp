@@ -68,7 +68,8 @@ const Option kOptions[] = {
     {"rdzv-endpoint", 0, Kind::text, Group::rendezvous, "HOST[:PORT]", nullptr, nullptr, true,
      false,
      "Where the agents of --rdzv-backend=c10d meet (port 29400 if not given), or etcd is (2379; "
-     "several with commas between), the same on all nodes; with static in place of --master-addr "
+     "several with commas between; user and password by etcdctl's ETCDCTL_USER=NAME:PASSWORD), the "
+     "same on all nodes; with static in place of --master-addr "
      "and --master-port. The nodes of a Slurm step or "
      "of PMIx need none"},
     {"node-rank", 0, Kind::integer, Group::rendezvous, "N", "0", nullptr, true, false,

@@ -18,6 +18,17 @@ namespace {
 
 constexpr const char* kEntry = "torchelastic_post_module";
 constexpr std::uint32_t kPatience = 5000;
+constexpr int kUnauthorized = 401;
+
+/// What HTTP brought; a status of 0: nothing, and why.
+struct Reply {
+    int status = 0;
+    std::string text = "the module has said nothing";
+
+    Result<std::string> read() const {
+        return status == 0 ? failure(printable(text, 200)) : read_reply(status, text);
+    }
+};
 
 class Courier {
 public:
@@ -34,7 +45,9 @@ public:
         }
         std::vector<std::string> troubles;
         for (std::size_t tried = 0; tried < etcd_.servers.size(); ++tried) {
-            auto reply = ask(etcd_.servers[next_], call);
+            const std::string url =
+                (etcd_.https ? "https://" : "http://") + to_string(etcd_.servers[next_]);
+            auto reply = ask(url, call);
             if (reply) return reply;
             troubles.push_back(to_string(etcd_.servers[next_]) + ": " + reply.error().text());
             next_ = (next_ + 1) % etcd_.servers.size();
@@ -43,24 +56,44 @@ public:
     }
 
 private:
-    Result<std::string> ask(const Endpoint& endpoint, const Call& call) const {
-        const std::string url = (etcd_.https ? "https://" : "http://") + to_string(endpoint);
+    /// etcd forgets tokens after some minutes.
+    Result<std::string> ask(const std::string& url, const Call& call) {
+        if (etcd_.user.empty()) return post(url, call).read();
+        if (!token_.empty()) {
+            const Reply reply = post(url, call);
+            if (reply.status != kUnauthorized) return reply.read();
+        }
+        if (auto known = authenticate(url); !known) return failure(std::move(known).error());
+        return post(url, call).read();
+    }
+
+    Result<void> authenticate(const std::string& url) {
+        token_.clear();
+        const nlohmann::json words = {{"name", etcd_.user}, {"password", etcd_.password}};
+        auto text = post(url, {"/v3/auth/authenticate", words.dump()}).read();
+        if (!text) return failure(std::move(text).error().because("log in as " + etcd_.user));
+        const auto answer = nlohmann::json::parse(*text, nullptr, false);
+        if (answer.is_object()) token_ = answer.value("token", "");
+        return {};
+    }
+
+    Reply post(const std::string& url, const Call& call) const {
         const PostServer server = {.url = url.c_str(),
                                    .ca_cert = etcd_.ca_cert.c_str(),
                                    .cert = etcd_.cert.c_str(),
                                    .key = etcd_.key.c_str(),
+                                   .authorization = token_.c_str(),
                                    .patience = kPatience};
-        Result<std::string> reply = failure("the module has said nothing");
+        Reply reply;
         const PostAnswer answer = {
             .context = &reply,
             .answered =
                 [](void* context, int status, const char* body, std::size_t size) {
-                    *static_cast<Result<std::string>*>(context) =
-                        read_reply(status, std::string(body, size));
+                    *static_cast<Reply*>(context) = {status, std::string(body, size)};
                 },
             .failed =
                 [](void* context, const char* why) {
-                    *static_cast<Result<std::string>*>(context) = failure(printable(why, 200));
+                    *static_cast<Reply*>(context) = {0, why};
                 }};
         module_->post(&server, call.path.c_str(), call.body.data(), call.body.size(), &answer);
         return reply;
@@ -70,6 +103,7 @@ private:
     EtcdServers etcd_;
     const PostModule* module_ = nullptr;
     std::size_t next_ = 0;  ///< the server to ask first
+    std::string token_;     ///< of the user who has logged in
 };
 
 }  // namespace
@@ -79,7 +113,7 @@ Carry carry_by_module(std::vector<std::string> folders, EtcdServers etcd) {
                const Call& call) { return courier->carry(call); };
 }
 
-Result<std::string> read_reply(int status, std::string body) {
+Result<std::string> read_reply(int status, const std::string& body) {
     if (status == 200) return body;
     const auto answer = nlohmann::json::parse(body, nullptr, false);
     if (answer.is_object() && answer.contains("message") && answer["message"].is_string()) {

@@ -21,6 +21,8 @@ struct EtcdServers {
     std::string ca_cert;  ///< files; "": none of the user's
     std::string cert;
     std::string key;
+    std::string user;  ///< "": etcd asks for none
+    std::string password;
 };
 
 /// Makes one call; blocks until there is an answer, or none can be had: some seconds for each
@@ -32,6 +34,6 @@ using Carry = std::function<Result<std::string>(const Call& call)>;
 Carry carry_by_module(std::vector<std::string> folders, EtcdServers etcd);
 
 /// What to make of an answer of HTTP: its body, or what is wrong with it, in one line. Pure.
-Result<std::string> read_reply(int status, std::string body);
+Result<std::string> read_reply(int status, const std::string& body);
 
 }  // namespace torchelastic::rdzv

@@ -9,7 +9,7 @@
 namespace torchelastic::rdzv {
 
 /// Goes up with every change of this file.
-constexpr std::uint32_t kPostVersion = 1;
+constexpr std::uint32_t kPostVersion = 2;
 
 /// Whom to ask.
 struct PostServer {
@@ -17,6 +17,7 @@ struct PostServer {
     const char* ca_cert;  ///< files in PEM; "" is the system's, and for the next two none
     const char* cert;
     const char* key;
+    const char* authorization;  ///< the header of this name; "": none
     std::uint32_t patience;  ///< milliseconds, for the connection and for each part of the answer
 };
 

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import urllib.error
@@ -38,13 +39,21 @@ def free_ports(number):
 class Etcd:
     """An etcd of the test's own, on loopback."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, certificate=None, key=None):
+        """`certificate`: of server and clients, and who vouches for it."""
         check(shutil.which("etcd"), "etcd is installed (contrib/slurm/install-deps.sh test)")
         self.data = folder / "etcd.data"
         self.log = folder / "etcd.log"
         self.port = free_ports(2)
         self.endpoint = f"127.0.0.1:{self.port}"
         self.process = None
+        self.scheme, self.tls, self.context = "http", [], None
+        if certificate:
+            self.scheme = "https"
+            self.tls = [f"--cert-file={certificate}", f"--key-file={key}",
+                        "--client-cert-auth", f"--trusted-ca-file={certificate}"]
+            self.context = ssl.create_default_context(cafile=certificate)
+            self.context.load_cert_chain(certificate, key)
 
     def __enter__(self):
         self.start()
@@ -54,21 +63,25 @@ class Etcd:
         self.kill()
 
     def start(self):
-        client, peer = (f"http://127.0.0.1:{self.port + i}" for i in (0, 1))
+        client, peer = f"{self.scheme}://{self.endpoint}", f"http://127.0.0.1:{self.port + 1}"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 ["etcd", f"--data-dir={self.data}", f"--listen-client-urls={client}",
                  f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}",
                  f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}",
-                 "--unsafe-no-fsync"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                 "--unsafe-no-fsync", *self.tls], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         harness.wait_until(self.healthy, 30, "etcd serves", self.log.read_text)
 
     def healthy(self):
         try:
-            with urllib.request.urlopen(f"http://{self.endpoint}/health", timeout=5) as answer:
-                return b"true" in answer.read()
+            return b"true" in self.ask("/health")
         except (urllib.error.URLError, OSError):
             return False
+
+    def ask(self, path, body=None):
+        request = urllib.request.Request(f"{self.scheme}://{self.endpoint}{path}", data=body)
+        with urllib.request.urlopen(request, timeout=5, context=self.context) as answer:
+            return answer.read()
 
     def kill(self):
         self.process.kill()
@@ -160,10 +173,7 @@ def coordinator_dies_early(place, etcd):
 
 def keys(etcd):
     """How many there are, in all."""
-    request = urllib.request.Request(f"http://{etcd.endpoint}/v3/kv/range", method="POST",
-                                     data=b'{"key":"AA==","range_end":"AA==","count_only":true}')
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        body = answer.read()
+    body = etcd.ask("/v3/kv/range", b'{"key":"AA==","range_end":"AA==","count_only":true}')
     found = [word for word in body.replace(b" ", b"").split(b'"') if word.isdigit()]
     return int(found[-1]) if b'"count"' in body else 0
 
@@ -232,6 +242,43 @@ def secret(place, etcd):
     expect_codes([job.shell(SIZE, environment=token), first], 0, 0)
 
 
+def password(place, etcd):
+    """By etcdctl's variables; without them etcd's own words."""
+    for path, body in (("user/add", b'{"name":"root","password":"a:b"}'),
+                       ("role/add", b'{"name":"root"}'),
+                       ("user/grant", b'{"user":"root","role":"root"}'), ("enable", b"{}")):
+        etcd.ask(f"/v3/auth/{path}", body)
+    job = Job(place, etcd, "--nnodes=2")
+    output = expect_codes([job.shell("true")], 1)
+    equal(count("user name is empty", output), 1, "no user", output)
+    output = expect_codes([job.shell("true", environment={"ETCDCTL_USER": "root:c"})], 1)
+    equal(count("log in as root: .*authentication failed, invalid user", output), 1, "wrong one",
+          output)
+    expect_codes([job.shell(SIZE, environment={"ETCDCTL_USER": "root:a:b"}),
+                  job.shell(SIZE, environment={"ETCDCTL_USER": "root", "ETCDCTL_PASSWORD": "a:b"})],
+                 0, 0)
+    check(ran(place, "size.2.0", "size.2.1")(), "both ran")
+
+
+def certificates(place):
+    """etcd wants one, has one, and is not trusted without the user's word."""
+    certificate, key = (place.folder / f"{name}.pem" for name in ("certificate", "key"))
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=etcd", "-addext",
+         "subjectAltName=IP:127.0.0.1"],
+        capture_output=True, text=True, check=False)
+    equal(made.returncode, 0, "exit code of openssl", made.stderr)
+    with Etcd(place.folder, certificate, key) as etcd:
+        full = (f"--rdzv-conf=protocol=https,ca_cert={certificate},ssl_cert={certificate},"
+                f"ssl_cert_key={key}")
+        job = Job(place, etcd, "--nnodes=2")
+        expect_codes([job.shell(SIZE, full) for _ in range(2)], 0, 0)
+        check(ran(place, "size.2.0", "size.2.1")(), "both ran")
+        output = expect_codes([job.shell("true", "--rdzv-conf=protocol=https")], 1)
+        equal(count("its certificate is not to be trusted", output), 1, "no CA", output)
+
+
 def with_etcd(case):
     def run(place):
         with Etcd(place.folder) as etcd:
@@ -242,4 +289,4 @@ def with_etcd(case):
 
 alone.run_cases(__doc__, [with_etcd(case) for case in (
     two_agents, newcomers, closed_run, coordinator_dies_early, etcd_dies, etcd_forgets,
-    wrong_endpoints, secret)])
+    wrong_endpoints, secret, password)] + [certificates])
