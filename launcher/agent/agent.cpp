@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include "agent/error_file.h"
+#include "net/host.h"
+#include "rdzv/own_addresses.h"
 #include "report/failure_report.h"
 
 namespace torchelastic::agent {
@@ -79,6 +81,7 @@ void Agent::join() {
     card.workers = setup_.workers.setting.workers;
     card.role = setup_.workers.setting.role;
     card.pid = ::getpid();
+    if (!setup_.workers.alone) card.other_addresses = rdzv::own_addresses(net::interfaces());
     tell(Hello{card});
     for (const Action& each : lifecycle_.begin(setup_.trouble))
         perform(each);

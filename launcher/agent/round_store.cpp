@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/endpoint.h"
-#include "base/text.h"
 #include "net/host.h"
 
 namespace torchelastic::agent {
@@ -55,7 +54,7 @@ void RoundStore::begin(const coordinator::Assignment& assignment) {
     if (assignment.group_rank != 0) return close();
     if (!server_) return;
     if (!lets_all_in_) {
-        std::vector<std::string> members = split(assignment.members, ' ');
+        std::vector<std::string> members = assignment.members;
         if (!is_numeric_address(address_)) {
             for (const net::Interface& each : net::interfaces())
                 members.push_back(each.address);

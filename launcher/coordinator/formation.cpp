@@ -22,12 +22,14 @@ std::vector<Assignment> assign_ranks(const std::vector<Candidate>& candidates) {
         role_world[each.card.role] += each.card.workers;
         assignments.push_back(std::move(next));
     }
-    std::string members;
+    // The first node's agent opens the store to them. To all, they would be n * n addresses.
     for (const Candidate& each : candidates) {
-        members += (members.empty() ? "" : " ") + each.card.address;
+        auto& members = assignments.front().members;
+        members.push_back(each.card.address);
+        members.insert(members.end(), each.card.other_addresses.begin(),
+                       each.card.other_addresses.end());
     }
     for (std::size_t i = 0; i < assignments.size(); ++i) {
-        assignments[i].members = members;
         assignments[i].world_size = world;
         assignments[i].role_world_size = role_world[candidates[i].card.role];
     }

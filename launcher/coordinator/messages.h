@@ -20,7 +20,8 @@ struct Card {
     int order = 0;        ///< the node's place in the allocation; ranks follow it
     int workers = 1;      ///< local world size; may differ from node to node
     std::string role = "default";
-    std::int64_t pid = 0;  ///< of the agent, for people
+    std::int64_t pid = 0;                      ///< of the agent, for people
+    std::vector<std::string> other_addresses;  ///< its workers may come from these as well
 
     bool operator==(const Card&) const = default;
 };
@@ -117,7 +118,8 @@ struct Assignment {
     std::uint16_t master_port = 0;
     bool agent_store = true;
     std::string run_id;
-    std::string members;  ///< numeric addresses of the round's nodes, separated by blanks
+    std::vector<std::string>
+        members;  ///< all addresses of the round's nodes; for group rank 0 only
     bool operator==(const Assignment&) const = default;
 };
 /// Stop the workers of this round; then say Ready.

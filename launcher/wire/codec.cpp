@@ -35,6 +35,11 @@ json bytes_of(const std::string& text) {
 class Writer {
 public:
     void operator()(const char* name, const std::string& text) { fields_[name] = bytes_of(text); }
+    void operator()(const char* name, const std::vector<std::string>& list) {
+        json& written = fields_[name] = json::array();
+        for (const std::string& each : list)
+            written.push_back(bytes_of(each));
+    }
     void operator()(const char* name, const auto& number) { fields_[name] = number; }
     json take() { return std::move(fields_); }
 
@@ -52,6 +57,15 @@ public:
         if (found == nullptr) return;
         if (!found->is_binary()) return complain(name);
         text.assign(found->get_binary().begin(), found->get_binary().end());
+    }
+    void operator()(const char* name, std::vector<std::string>& list) {
+        const json* found = find(name);
+        if (found == nullptr) return;
+        if (!found->is_array()) return complain(name);
+        for (const json& each : *found) {
+            if (!each.is_binary()) return complain(name);
+            list.emplace_back(each.get_binary().begin(), each.get_binary().end());
+        }
     }
     void operator()(const char* name, bool& flag) {
         const json* found = find(name);
@@ -92,6 +106,9 @@ public:
     explicit Describer(std::string kind) : kind_(std::move(kind)) {}
 
     void operator()(const char* name, const std::string&) { add(name, "bytes"); }
+    void operator()(const char* name, const std::vector<std::string>&) {
+        add(name, "list of bytes");
+    }
     void operator()(const char* name, bool) { add(name, "bool"); }
     template <std::integral Number>
     void operator()(const char* name, Number) {
@@ -121,6 +138,7 @@ void visit(auto& on, Hello& m) {
     on("workers", m.card.workers);
     on("role", m.card.role);
     on("pid", m.card.pid);
+    on("other_addresses", m.card.other_addresses);
 }
 void visit(auto& on, Unable& m) {
     on("reason", m.reason);
@@ -194,8 +212,8 @@ Message make(std::size_t kind, std::index_sequence<I...>) {
     return message;
 }
 
-/// Takes [kind, {name: scalar, ...}] from the parser and stops it at anything else: nothing nests,
-/// so neither the stack nor a length that is only claimed can hurt.
+/// Takes [kind, {name: scalar, name: [scalar, ...], ...}] from the parser and stops it at anything
+/// else: nothing nests any deeper, so neither the stack nor a length that is only claimed can hurt.
 class Gatherer : public json::json_sax_t {
 public:
     const std::string& kind() const { return kind_; }
@@ -217,22 +235,33 @@ public:
         name_ = std::move(text);
         return step(Place::name, Place::value);
     }
-    bool start_array(std::size_t) override { return step(Place::start, Place::kind); }
+    bool start_array(std::size_t) override {
+        if (place_ != Place::value) return step(Place::start, Place::kind);
+        fields_[name_] = json::array();
+        return step(Place::value, Place::item);
+    }
     bool start_object(std::size_t) override { return step(Place::fields, Place::name); }
     bool end_object() override { return step(Place::name, Place::close); }
-    bool end_array() override { return step(Place::close, Place::end); }
+    bool end_array() override {
+        return place_ == Place::item ? step(Place::item, Place::name)
+                                     : step(Place::close, Place::end);
+    }
     bool parse_error(std::size_t, const std::string&, const json::exception&) override {
         return false;
     }
 
 private:
-    enum class Place { start, kind, fields, name, value, close, end };
+    enum class Place { start, kind, fields, name, value, item, close, end };
     bool step(Place from, Place to) {
         const bool right = place_ == from;
         place_ = to;
         return right;
     }
     bool value(json scalar) {
+        if (place_ == Place::item) {
+            fields_[name_].push_back(std::move(scalar));
+            return fields_[name_].size() <= kListLimit;
+        }
         fields_[name_] = std::move(scalar);
         return step(Place::value, Place::name);
     }

@@ -28,7 +28,7 @@ Result<Message> decode(std::string_view payload);
 struct FieldOnWire {
     std::string kind;
     std::string name;
-    std::string type;  ///< "bytes", "bool", "int32", "int64", "uint16", "uint32"
+    std::string type;  ///< "bytes", "list of bytes", "bool", "int32", "int64", "uint16", "uint32"
 };
 
 /// The fields of all kinds, in the order of Message.
@@ -36,5 +36,8 @@ std::vector<FieldOnWire> fields_on_wire();
 
 /// The longest text that encode() puts into a message; longer ones lose their middle.
 inline constexpr std::size_t kTextLimit = 64U << 10;
+
+/// The longest list that decode() takes.
+inline constexpr std::size_t kListLimit = 256U << 10;
 
 }  // namespace torchelastic::wire

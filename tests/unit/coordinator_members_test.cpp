@@ -27,8 +27,19 @@ TEST(Formation, gives_consecutive_ranks_in_node_order_to_uneven_nodes) {
         EXPECT_EQ(each.master_port, 1001);
         EXPECT_EQ(each.restart_count, 0);
         EXPECT_EQ(each.run_id, "7.0.0");
-        EXPECT_EQ(each.members, "10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4");
+        EXPECT_EQ(each.members.empty(), node != 1) << "only one serves the store";
     }
+    const std::vector<std::string> all{"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"};
+    EXPECT_EQ(assigned.at("n1").members, all);
+}
+
+TEST(Formation, names_every_address_that_workers_may_come_from) {
+    std::vector<Candidate> candidates(2);
+    candidates[0].card.address = "10.0.0.1";
+    candidates[1].card.address = "10.1.0.2";
+    candidates[1].card.other_addresses = {"10.0.0.2", "fd00::2"};
+    const std::vector<std::string> all{"10.0.0.1", "10.1.0.2", "10.0.0.2", "fd00::2"};
+    EXPECT_EQ(assign_ranks(candidates).front().members, all);
 }
 
 TEST(Formation, counts_roles_as_torchrun_does) {

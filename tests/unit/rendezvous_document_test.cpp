@@ -105,6 +105,7 @@ std::vector<Piece> example() {
         all.push_back({side, wire::frame(wire::encode(message))});
     };
     Card card{.id = "n2", .address = "10.0.0.2", .order = 1, .workers = 2, .pid = 4711};
+    card.other_addresses = {"fd00::2"};
     say('C', Hello{card});
     say('C', Ready{40000, true});
     Assignment assignment{.group_rank = 1, .group_world_size = 2, .first_rank = 2};
@@ -114,7 +115,6 @@ std::vector<Piece> example() {
     assignment.master_address = "10.0.0.1";
     assignment.master_port = 40001;
     assignment.run_id = "7.0.0";
-    assignment.members = "10.0.0.1 10.0.0.2";
     say('S', assignment);
     say('C', Started{0});
     say('C', Succeeded{0});

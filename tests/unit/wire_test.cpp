@@ -14,6 +14,7 @@ using namespace coordinator;
 
 std::vector<Message> every_message() {
     Card card{.id = "n1", .address = "fe80::1", .order = 3, .workers = 8, .role = "ps", .pid = 77};
+    card.other_addresses = {"10.0.0.4", "fd00::4"};
     WorkerFailure failure{.agent = "n2", .local_rank = 1, .rank = 5, .pid = 1LL << 40};
     failure.signal = 9;
     failure.ordered = true;
@@ -37,7 +38,7 @@ std::vector<Message> every_message() {
     assignment.master_port = 65535;
     assignment.agent_store = false;
     assignment.run_id = "7.0.0";
-    assignment.members = "10.0.0.1 10.0.0.2";
+    assignment.members = {"10.0.0.1", "10.0.0.2"};
     return {Ping{1, 2, 3},       Hello{card},    Unable{"no GPU"},
             Ready{40000, false}, Started{3},     Failed{4, failure},
             Succeeded{5},        Leaving{15},    Ended{},
@@ -64,6 +65,17 @@ TEST(Codec, cuts_the_middle_out_of_endless_text) {
     EXPECT_TRUE(text.starts_with("begin") && text.ends_with("end"));
 }
 
+TEST(Codec, keeps_the_addresses_of_ten_thousand_nodes) {
+    Assignment assignment;
+    for (int node = 0; node < 10000; ++node)
+        assignment.members.push_back("2001:db8::" + std::to_string(node));
+    const std::string bytes = encode(assignment);
+    EXPECT_LT(bytes.size(), kProvenLimit);
+    const auto back = decode(bytes);
+    ASSERT_TRUE(back) << back.error().text();
+    EXPECT_EQ(std::get<Assignment>(*back).members, assignment.members);
+}
+
 TEST(Codec, rejects_hostile_bytes_in_words) {
     const std::pair<const char*, std::string> kHostile[] = {
         {"nothing", ""},
@@ -78,6 +90,13 @@ TEST(Codec, rejects_hostile_bytes_in_words) {
         {"a field out of range",
          "\x82\x67started\xa1\x65round\x1b\xff\xff\xff\xff\xff\xff\xff\xff"},
         {"an array in a field", "\x82\x67started\xa1\x65round\x81\x01"},
+        {"a list of numbers",
+         "\x82\x66"
+         "assign\xa1\x67members\x81\x01"},
+        {"an endless list",
+         "\x82\x66"
+         "assign\xa1\x67members\x9f" +
+             std::string(1 << 20, '\x40') + "\xff"},
         {"bytes after the end", encode(Ping{}) + "x"},
         {"three elements", "\x83\x64ping\xa0\xa0"},
     };
