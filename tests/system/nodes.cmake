@@ -1,0 +1,1 @@
+torchelastic_system_test(nodes HEAVY TIMEOUT 440)
