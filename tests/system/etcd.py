@@ -192,6 +192,19 @@ def etcd_dies(place, etcd):
     equal(count("leave the rendezvous: .*: no connection", output), 1, "a warning", output)
 
 
+def etcd_falls_silent(place, etcd):
+    """A job that ends does not wait for it, nor does one that begins wait for ever."""
+    job = Job(place, etcd, "--nnodes=2")
+    agents = [job.shell(SIZE + "; while [ ! -e go ]; do sleep 0.05; done") for _ in range(2)]
+    agents[0].wait_until(ran(place, "size.2.0", "size.2.1"), 20, "both run")
+    etcd.process.send_signal(signal.SIGSTOP)
+    (place.folder / "go").touch()
+    expect_codes(agents, 0, 0)
+    output = expect_codes([job.shell("true")], 1)
+    equal(count("the connection ended, or was silent, before there was an answer", output), 1,
+          "why", output)
+
+
 def etcd_forgets(place, etcd):
     """The coordinator's key comes back to an etcd that lost it: newcomers find the job."""
     job = Job(place, etcd, "--nnodes=1:2", "--rdzv-conf=last_call_timeout=1")
@@ -288,5 +301,5 @@ def with_etcd(case):
 
 
 alone.run_cases(__doc__, [with_etcd(case) for case in (
-    two_agents, newcomers, closed_run, coordinator_dies_early, etcd_dies, etcd_forgets,
-    wrong_endpoints, secret, password)] + [certificates])
+    two_agents, newcomers, closed_run, coordinator_dies_early, etcd_dies,
+    etcd_falls_silent, etcd_forgets, wrong_endpoints, secret, password)] + [certificates])
