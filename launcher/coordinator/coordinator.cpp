@@ -29,15 +29,15 @@ const Coordinator::Handler Coordinator::kTable[kPhases][kEvents] = {
     //          lost                   time is up
     /* forming */
     {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::ignore,
-     &Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::ignore,
+     &Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::on_departed,
      &Coordinator::on_lost,    &Coordinator::on_forming_timer},
     /* running */
     {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::on_started,
-     &Coordinator::on_failed,  &Coordinator::on_succeeded, &Coordinator::on_leaving, &Coordinator::ignore,
+     &Coordinator::on_failed,  &Coordinator::on_succeeded, &Coordinator::on_leaving, &Coordinator::on_departed,
      &Coordinator::on_lost,    &Coordinator::on_newcomers},
     /* stopping */
     {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::ignore,
-     &Coordinator::on_victim,  &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::ignore,
+     &Coordinator::on_victim,  &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::on_departed,
      &Coordinator::on_lost,    &Coordinator::on_stop_timeout},
     /* ending */
     {&Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
@@ -145,6 +145,7 @@ void Coordinator::on_succeeded(Member& agent, const Event& event, Instant now) {
 }
 
 void Coordinator::on_unable(Member& agent, const Event& event, Instant now) {
+    if (agent.place == Place::leaving) return;
     const std::string why = fmt::format("node {} cannot take part: {}", agent.card.id,
                                         std::get<Unable>(event.what).reason);
     await_all_ = round_ < 0;
@@ -152,6 +153,7 @@ void Coordinator::on_unable(Member& agent, const Event& event, Instant now) {
 }
 
 void Coordinator::on_leaving(Member& agent, const Event& event, Instant now) {
+    if (agent.place == Place::leaving) return;
     const int signal = std::get<Leaving>(event.what).signal;
     const std::string why =
         fmt::format("node {} was told to end by {}", agent.card.id, signal_name(signal));
@@ -159,8 +161,17 @@ void Coordinator::on_leaving(Member& agent, const Event& event, Instant now) {
 }
 
 void Coordinator::on_lost(Member& agent, const Event& event, Instant now) {
+    if (agent.place == Place::leaving) return on_departed(agent, event, now);
     const Verdict verdict = agent_lost(agent.card.id, std::get<Lost>(event.what).why);
+    agent.place = Place::gone;
     go_on_without(agent, verdict.reason, verdict, now);
+}
+
+/// Nothing runs any more where an agent was told to go.
+void Coordinator::on_departed(Member& agent, const Event&, Instant now) {
+    if (agent.place != Place::leaving) return;
+    agent.place = Place::gone;
+    form_if_complete(now);
 }
 
 void Coordinator::on_ended(Member& agent, const Event&, Instant) {
@@ -219,11 +230,15 @@ void Coordinator::on_stop_timeout(Member&, const Event&, Instant now) {
     std::vector<AgentId> late;
     for (auto& [id, agent] : members_.all()) {
         if (agent.place == Place::joined) late.push_back(id);
+        if (agent.place == Place::leaving) agent.place = Place::gone;
     }
+    form_if_complete(now);
     for (const AgentId& id : late) {
+        Member& agent = members_.all().at(id);
         const Verdict verdict = agent_lost(id, "its workers did not stop");
         send(id, Finish{verdict});
-        go_on_without(members_.all().at(id), verdict.reason, verdict, now);
+        agent.place = Place::gone;
+        go_on_without(agent, verdict.reason, verdict, now);
         if (phase_ == Phase::ending) return;
     }
 }
@@ -242,18 +257,19 @@ void Coordinator::on_end_timeout(Member&, const Event&, Instant) {
 void Coordinator::dismiss(Member& agent, const Verdict& verdict, Instant now) {
     if (reachable_nodes() - 1 < plan_.min_nodes) return finish(verdict, now);
     send(agent.card.id, Finish{verdict});
+    agent.place = Place::leaving;
     go_on_without(agent, verdict.reason, verdict, now);
 }
 
-/// An agent is no more. What remains is enough, or waits for somebody in its place, where any may
-/// come; neither needs permission from the budget. Or the job ends.
+/// An agent is no more, or will soon be. What remains is enough, or waits for somebody in its
+/// place, where any may come; neither needs permission from the budget. Or the job ends.
 void Coordinator::go_on_without(Member& agent, const std::string& what, const Verdict& otherwise,
                                 Instant now) {
     const bool took_part = unfinished_.contains(agent.card.id);
-    agent.place = Place::gone;
     if (phase_ == Phase::running && !took_part) return;
     const bool enough_left = reachable_nodes() >= plan_.min_nodes;
-    if (!enough_left && plan_.membership == Membership::known) return finish(otherwise, now);
+    const bool awaits = plan_.membership != Membership::known && members_.here() > 0;
+    if (!enough_left && !awaits) return finish(otherwise, now);
     const std::string next =
         what + (enough_left ? "; going on with the other nodes" : "; waiting for another node");
     if (phase_ == Phase::running) {
@@ -337,7 +353,8 @@ void Coordinator::finish(Verdict verdict, Instant now) {
     verdict_ = std::move(verdict);
     note(verdict_.exit_code == 0 ? Note::Level::info : Note::Level::warning, verdict_.reason);
     for (const auto& [id, agent] : members_.all()) {
-        if (agent.place != Place::gone) send(id, Finish{verdict_});
+        const bool told = agent.place == Place::leaving || agent.place == Place::gone;
+        if (!told) send(id, Finish{verdict_});
     }
     actions_.emplace_back(ArmTimer{now + plan_.end_timeout});
     end_if_all_ended();
@@ -345,7 +362,8 @@ void Coordinator::finish(Verdict verdict, Instant now) {
 
 void Coordinator::end_if_all_ended() {
     const bool waits = await_all_ && members_.never_came() > 0;
-    if (members_.here() > 0 || phase_ != Phase::ending || waits) return;
+    const int left = members_.here() + members_.at(Place::leaving);
+    if (left > 0 || phase_ != Phase::ending || waits) return;
     phase_ = Phase::ended;
     std::stable_sort(victims_.begin(), victims_.end(), [](const auto& a, const auto& b) {
         return std::tie(a.ordered, a.time_us) < std::tie(b.ordered, b.time_us);

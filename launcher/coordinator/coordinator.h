@@ -101,6 +101,7 @@ private:
     void on_unable(Member& agent, const Event& event, Instant now);
     void on_leaving(Member& agent, const Event& event, Instant now);
     void on_lost(Member& agent, const Event& event, Instant now);
+    void on_departed(Member& agent, const Event& event, Instant now);
     void on_ended(Member& agent, const Event& event, Instant now);
     void on_forming_timer(Member& agent, const Event& event, Instant now);
     void on_newcomers(Member& agent, const Event& event, Instant now);

@@ -20,7 +20,8 @@ std::string Coordinator::table() {
         NamedHandler<Handler>{&C::on_started, "on_started", "say so once all nodes have started"},
         NamedHandler<Handler>{&C::on_failed, "on_failed",
                               "this is the cause. A restart is left: use one up and stop the "
-                              "round. None is left, or the worker never started: finish"},
+                              "round. None is left, or fewer than MIN nodes of known members, or "
+                              "the worker never started: finish"},
         NamedHandler<Handler>{&C::on_victim, "on_victim", "keep it for the report"},
         NamedHandler<Handler>{&C::on_succeeded, "on_succeeded",
                               "take note; finish once all nodes have"},
@@ -30,14 +31,19 @@ std::string Coordinator::table() {
         NamedHandler<Handler>{&C::on_leaving, "on_leaving", "the same"},
         NamedHandler<Handler>{&C::on_lost, "on_lost",
                               "go on without the node at no cost of a restart; finish if too few "
-                              "are left and, the members being known, nobody can come instead"},
+                              "are left and, the members being known or all gone, nobody can come "
+                              "instead"},
+        NamedHandler<Handler>{&C::on_departed, "on_departed",
+                              "nothing runs any more where an agent was dismissed: form the round "
+                              "if everyone it needs is ready"},
         NamedHandler<Handler>{&C::on_ended, "on_ended", "the agent is gone; the end once all are"},
         NamedHandler<Handler>{&C::on_forming_timer, "on_forming_timer",
                               "whichever is due: the last call (begin), the reminder (say who is "
                               "waited for), `join_timeout` (begin with those who are here, or "
                               "finish if they are too few)"},
         NamedHandler<Handler>{&C::on_newcomers, "on_newcomers",
-                              "stop the round, at no cost of a restart, if newcomers wait"},
+                              "stop the round, at no cost of a restart, if newcomers wait and at "
+                              "least MIN nodes are here"},
         NamedHandler<Handler>{&C::on_stop_timeout, "on_stop_timeout",
                               "those who are not ready yet are lost, and told so"},
         NamedHandler<Handler>{&C::on_end_timeout, "on_end_timeout", "the end, without those"},

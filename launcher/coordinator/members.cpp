@@ -12,6 +12,14 @@
 
 namespace torchelastic::coordinator {
 
+namespace {
+
+bool departs(const Member& member) {
+    return member.place == Place::leaving || member.place == Place::gone;
+}
+
+}  // namespace
+
 Members::Members(Membership membership, std::vector<AgentId> expected, int least)
     : membership_(membership), expected_(std::move(expected)), least_(least) {}
 
@@ -22,9 +30,8 @@ std::optional<std::string> Members::refusal(const Card& card) const {
         return fmt::format("node {} is not a member of", card.id);
     }
     if (known != members_.end()) {
-        return known->second.place == Place::gone
-                   ? fmt::format("node {} has already left", card.id)
-                   : fmt::format("node {} takes part already in", card.id);
+        return departs(known->second) ? fmt::format("node {} has already left", card.id)
+                                      : fmt::format("node {} takes part already in", card.id);
     }
     if (membership_ != Membership::ranked) return std::nullopt;
     if (card.order < 0 || card.order >= least_) {
@@ -32,7 +39,7 @@ std::optional<std::string> Members::refusal(const Card& card) const {
                            card.order, least_);
     }
     for (const auto& [id, member] : members_) {
-        if (member.card.order != card.order || member.place == Place::gone) continue;
+        if (member.card.order != card.order || departs(member)) continue;
         return fmt::format("node {} has --node-rank={}, as node {} has in", card.id, card.order,
                            id);
     }
@@ -58,7 +65,7 @@ int Members::at(Place place) const {
 }
 
 int Members::here() const {
-    return static_cast<int>(members_.size()) - at(Place::gone);
+    return static_cast<int>(members_.size()) - at(Place::leaving) - at(Place::gone);
 }
 
 int Members::never_came() const {
@@ -71,7 +78,7 @@ int Members::never_came() const {
 }
 
 bool Members::all_settled() const {
-    return at(Place::joined) + at(Place::assigned) == 0;
+    return at(Place::joined) + at(Place::assigned) + at(Place::leaving) == 0;
 }
 
 std::string Members::awaited() const {
@@ -92,7 +99,7 @@ std::string Members::awaited() const {
     for (int rank = 0; membership_ == Membership::ranked && rank < least_; ++rank)
         free.insert(rank);
     for (const auto& [id, member] : members_) {
-        if (member.place != Place::gone) free.erase(member.card.order);
+        if (!departs(member)) free.erase(member.card.order);
     }
     for (const int rank : free)
         absent.push_back(fmt::format("node rank {}", rank));

@@ -23,6 +23,7 @@ enum class Place {
     joined,    ///< said hello; its workers, if any, are being stopped
     ready,     ///< can take part in a round
     assigned,  ///< takes part in the current round
+    leaving,   ///< told to go; its workers, if any, are being stopped
     gone,      ///< lost, left or ended: it never comes back
 };
 
@@ -52,7 +53,7 @@ public:
     const std::map<AgentId, Member>& all() const { return members_; }
 
     int at(Place place) const;
-    int here() const;  ///< not gone
+    int here() const;  ///< neither leaving nor gone
 
     /// How many have not come yet of those that must.
     int never_came() const;

@@ -229,6 +229,8 @@ TEST(Coordinator, forgets_whom_it_would_have_told_once_a_round_has_formed) {
         job.succeed(node);
     for (const int node : {1, 2})
         job.end(node);
+    EXPECT_FALSE(job.ended) << "n4 may not know yet";
+    job.end(4);
     EXPECT_TRUE(job.ended);
 }
 
@@ -238,6 +240,7 @@ TEST(Coordinator, goes_on_without_a_node_that_cannot_take_part_if_min_remains) {
     for (const int node : {1, 2})
         job.ready(node);
     job.event(3, Unable{"no GPU"});
+    job.end(3);
     EXPECT_EQ(job.told<Assignment>().size(), 2U);
 }
 
@@ -272,6 +275,29 @@ TEST(Coordinator, refuses_strangers_and_doubles) {
     EXPECT_FALSE(job.coordinator.refusal({.id = "n2"}));
     job.lose(1);
     EXPECT_EQ(job.coordinator.refusal({.id = "n1"}), "node n1 has already left run 7.0.0");
+}
+
+TEST(Coordinator, begins_no_round_while_a_leaving_node_stops_its_workers) {
+    Job job({.min_nodes = 2, .max_nodes = 3}, {1, 1, 1});
+    job.run();
+    job.told<Assignment>();
+    job.leave(3);
+    for (const int node : {1, 2})
+        job.ready(node);
+    EXPECT_TRUE(job.told<Assignment>().empty()) << "n3's workers may still write";
+    job.end(3);
+    EXPECT_EQ(job.told<Assignment>().size(), 2U);
+}
+
+TEST(Coordinator, waits_in_the_end_for_those_that_left_before) {
+    Job job({.min_nodes = 1, .max_nodes = 2}, {1, 1});
+    job.run();
+    job.leave(1);
+    job.leave(2);
+    job.end(2);
+    EXPECT_FALSE(job.ended) << "the workers of n1 may still run";
+    job.end(1);
+    EXPECT_TRUE(job.ended);
 }
 
 }  // namespace

@@ -106,6 +106,18 @@ TEST(OpenJob, does_not_end_a_round_for_a_newcomer_that_is_gone_again) {
     EXPECT_TRUE(job.sent.empty());
 }
 
+TEST(OpenJob, ends_when_its_last_node_is_gone) {
+    Job job = open_job(1, 2, {1, 1});
+    join(job, 1);
+    join(job, 2);
+    job.leave(1);
+    job.end(1);
+    job.ready(2);
+    job.lose(2);
+    ASSERT_TRUE(job.ended) << "nobody is there to wait for somebody else";
+    EXPECT_EQ(job.ended->verdict.outcome, Outcome::agent_lost);
+}
+
 TEST(OpenJob, waits_for_another_node_when_too_few_are_left) {
     Job job = open_job(2, 2, {1, 1, 1});
     join(job, 1);
@@ -169,6 +181,7 @@ TEST(RankedJob, orders_nodes_by_the_ranks_that_they_bring) {
 
 TEST(RankedJob, refuses_a_rank_that_is_taken_or_beyond) {
     Job job = ranked_job();
+    job.event(3, Hello{ranked(3, 0)});
     job.event(1, Hello{ranked(1, 1)});
     EXPECT_EQ(job.coordinator.refusal(ranked(2, 1)),
               "node n2 has --node-rank=1, as node n1 has in run 7.0.0");
