@@ -118,6 +118,10 @@ void Coordinator::on_failed(Member& agent, const Event& event, Instant now) {
         return finish({Outcome::worker_failed, code, what + ": not tried again"}, now);
     }
     early_ends_.add(failed.failure, now);
+    if (plan_.membership == Membership::known && reachable_nodes() < plan_.min_nodes) {
+        return finish(
+            {Outcome::worker_failed, code, what + "; too few nodes are left to restart with"}, now);
+    }
     if (restarts_ == plan_.max_restarts) {
         std::string left =
             plan_.max_restarts == 0
@@ -181,7 +185,9 @@ void Coordinator::on_ended(Member& agent, const Event&, Instant) {
 
 void Coordinator::on_newcomers(Member&, const Event&, Instant now) {
     const int waiting = members_.at(Place::ready);
-    if (!newcomers_ || waiting == 0) return;
+    const bool asked = std::exchange(newcomers_, false);
+    // Whoever asked may be gone; and who has succeeded and left may be missed by a new round.
+    if (!asked || waiting == 0 || reachable_nodes() < plan_.min_nodes) return;
     stop_round(fmt::format("{} may join; forming a new round, at no cost of a restart",
                            count(static_cast<std::size_t>(waiting), "node")),
                now);

@@ -300,5 +300,35 @@ TEST(Coordinator, waits_in_the_end_for_those_that_left_before) {
     EXPECT_TRUE(job.ended);
 }
 
+TEST(Coordinator, restarts_only_with_min) {
+    Job job({.min_nodes = 2, .max_nodes = 2, .max_restarts = 3}, {1, 1});
+    job.run();
+    job.succeed(2);
+    job.lose(2);
+    job.told<Assignment>();
+    job.fail(1, 37);
+    const auto told = job.told<Finish>();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told.at("n1").verdict.exit_code, 37);
+}
+
+TEST(Coordinator, ends_no_round_for_a_newcomer_with_whom_too_few_remain) {
+    Job job({.min_nodes = 3, .max_nodes = 4, .max_restarts = 3}, {1, 1, 1, 1});
+    for (const int node : {1, 2, 3})
+        job.hello(node);
+    for (const int node : {1, 2, 3})
+        job.ready(node);
+    job.time_up();
+    job.time_up();  // n4 did not come in time
+    for (const int node : {2, 3}) {
+        job.succeed(node);
+        job.lose(node);
+    }
+    job.hello(4);
+    job.ready(4);
+    job.time_up();
+    EXPECT_TRUE(job.told<Stop>().empty());
+}
+
 }  // namespace
 }  // namespace torchelastic::coordinator

@@ -106,6 +106,19 @@ TEST(OpenJob, does_not_end_a_round_for_a_newcomer_that_is_gone_again) {
     EXPECT_TRUE(job.sent.empty());
 }
 
+TEST(OpenJob, takes_in_a_newcomer_behind_one_that_is_gone_again) {
+    Job job = open_job(1, 3, {1, 1, 1});
+    join(job, 1);
+    job.time_up();
+    join(job, 2);
+    job.lose(2);
+    job.time_up();
+    join(job, 3);
+    EXPECT_EQ(job.alarm, job.now + seconds(3));
+    job.time_up();
+    EXPECT_EQ(job.told<Stop>().size(), 1U);
+}
+
 TEST(OpenJob, ends_when_its_last_node_is_gone) {
     Job job = open_job(1, 2, {1, 1});
     join(job, 1);
