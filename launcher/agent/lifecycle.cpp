@@ -72,6 +72,12 @@ std::vector<Action> Lifecycle::handle(const Event& event) {
     return std::exchange(actions_, {});
 }
 
+std::string_view Lifecycle::state() const {
+    constexpr std::string_view kNames[kStates] = {"waiting", "running", "stopping", "leaving",
+                                                  "left",    "ending",  "over"};
+    return kNames[static_cast<std::size_t>(state_)];
+}
+
 void Lifecycle::ignore(const Event&) {}
 
 void Lifecycle::start(const Event& event) {

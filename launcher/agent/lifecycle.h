@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -74,6 +75,9 @@ public:
 
     /// What is done when, as docs/rendezvous.md has it.
     static std::string table();
+
+    /// "waiting", "running" and so on: the names of its states.
+    std::string_view state() const;
 
 private:
     enum class State {

@@ -66,6 +66,12 @@ std::optional<std::string> Coordinator::refusal(const Card& card) const {
     return std::nullopt;
 }
 
+std::string_view Coordinator::state() const {
+    constexpr std::string_view kNames[kPhases] = {"forming", "running", "stopping", "ending",
+                                                  "ended"};
+    return kNames[static_cast<std::size_t>(phase_)];
+}
+
 std::vector<Action> Coordinator::handle(const Event& event, Instant now) {
     if (const auto* hello = std::get_if<Hello>(&event.what)) {
         if (hello->card.id != event.agent || refusal(hello->card)) return {};

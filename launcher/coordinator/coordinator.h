@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -84,6 +85,9 @@ public:
 
     int round() const { return round_; }
     int restart_count() const { return restarts_; }
+
+    /// "forming", "running", "stopping", "ending" or "ended".
+    std::string_view state() const;
 
 private:
     enum class Phase { forming, running, stopping, ending, ended };
