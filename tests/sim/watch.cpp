@@ -28,7 +28,7 @@ void Watch::decides(const Event& event, const Coordinator& coordinator,
     require(restarts_ <= plan_.max_restarts, "restart {} of {}", restarts_, plan_.max_restarts);
 
     const bool ending = coordinator.state() == "ending" || coordinator.state() == "ended";
-    std::vector<Assignment> assignments;
+    std::vector<Given> assignments;
     for (const Action& action : actions) {
         const auto* send = std::get_if<Send>(&action);
         if (send == nullptr) continue;
@@ -36,9 +36,7 @@ void Watch::decides(const Event& event, const Coordinator& coordinator,
             const Card& card = cards_.at(send->agent);
             require(card.order >= 0 && !told_.contains(send->agent),
                     "{} is assigned and was told to end", send->agent);
-            assignments.push_back(*assignment);
-            // Sizes are checked against the next one's first rank.
-            assignments.back().members = send->agent;
+            assignments.push_back({send->agent, *assignment});
         }
         const auto* finish = std::get_if<Finish>(&send->message);
         if (finish == nullptr) continue;
@@ -59,8 +57,7 @@ void Watch::decides(const Event& event, const Coordinator& coordinator,
     round_ = coordinator.round();
 }
 
-void Watch::check_round(const std::vector<Assignment>& assignments,
-                        const Coordinator& coordinator) {
+void Watch::check_round(const std::vector<Given>& assignments, const Coordinator& coordinator) {
     const auto size = static_cast<int>(assignments.size());
     require(coordinator.round() == round_ + 1, "round {} after round {}", coordinator.round(),
             round_);
@@ -70,30 +67,30 @@ void Watch::check_round(const std::vector<Assignment>& assignments,
     int group = 0;
     int next = 0;
     std::map<std::string, int> roles;
-    const AgentId& first = assignments.front().members;
-    for (const Assignment& each : assignments) {
-        const Card& card = cards_.at(each.members);
+    const AgentId& first = assignments.front().id;
+    for (const auto& [id, each] : assignments) {
+        const Card& card = cards_.at(id);
         require(
             each.round == coordinator.round() && each.restart_count == coordinator.restart_count(),
-            "{} is told round {}, restart {}", each.members, each.round, each.restart_count);
+            "{} is told round {}, restart {}", id, each.round, each.restart_count);
         require(each.group_rank == group && each.group_world_size == size,
                 "group rank {} of {} for the node {} of {}", each.group_rank, each.group_world_size,
                 group, size);
-        require(each.first_rank == next, "{} begins at rank {} instead of {}", each.members,
-                each.first_rank, next);
-        require(each.first_role_rank == roles[card.role], "{} begins at role rank {}", each.members,
+        require(each.first_rank == next, "{} begins at rank {} instead of {}", id, each.first_rank,
+                next);
+        require(each.first_role_rank == roles[card.role], "{} begins at role rank {}", id,
                 each.first_role_rank);
         require(each.master_address == cards_.at(first).address &&
                     each.master_port == ports_.at(first).store_port,
-                "{} is sent to a store that is not group rank 0's", each.members);
+                "{} is sent to a store that is not group rank 0's", id);
         group += 1;
         next += card.workers;
         roles[card.role] += card.workers;
     }
-    for (const Assignment& each : assignments) {
+    for (const auto& [id, each] : assignments) {
         require(each.world_size == next, "world size {} of {}", each.world_size, next);
-        require(each.role_world_size == roles[cards_.at(each.members).role],
-                "role world size {} for {}", each.role_world_size, each.members);
+        require(each.role_world_size == roles[cards_.at(id).role], "role world size {} for {}",
+                each.role_world_size, id);
     }
 }
 

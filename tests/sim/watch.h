@@ -51,7 +51,11 @@ public:
     std::size_t group_size() const { return group_size_; }
 
 private:
-    void check_round(const std::vector<coordinator::Assignment>& assignments,
+    struct Given {
+        AgentId id;
+        coordinator::Assignment assignment;
+    };
+    void check_round(const std::vector<Given>& assignments,
                      const coordinator::Coordinator& coordinator);
 
     const coordinator::Plan& plan_;
