@@ -42,6 +42,7 @@ ALL_REDUCE = """
     dist.all_reduce(ranks)
     assert ranks.item() == sum(range(world)), ranks
     sys.stdout.write(f"attempt {os.environ['TORCHELASTIC_RESTART_COUNT']} sum {ranks.item()}\\n")
+    dist.barrier()  # the other one has said so, too
     if rank == 1 and int(os.environ["TORCHELASTIC_RESTART_COUNT"]) < int(sys.argv[2]):
         os.kill(os.getpid(), 9)
     dist.barrier()
