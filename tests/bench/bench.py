@@ -115,6 +115,13 @@ def end_gently(job, limit=60):
     job.wait(limit)
 
 
+def await_death(pid, limit):
+    """Returns when a process that is no child of ours has ended."""
+    ended = await_end(pid, limit)
+    harness.check(ended is not None, f"process {pid} ends within {limit} s")
+    return ended
+
+
 def await_end(pid, limit):
     """Returns when the child has ended, and leaves it to be reaped; nothing if it takes longer."""
     handle = os.pidfd_open(pid)

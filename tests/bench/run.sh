@@ -1,7 +1,8 @@
 #!/bin/bash
-# Measures the main job, side by side with this machine's torchrun, and prints Markdown for
-# docs/benchmarks.md. Needs root on Debian 12 or newer, and a machine that does nothing else. Options
-# are those of the programs here. TORCHELASTIC_BUILD_DIR: a Release build that is there already.
+# Measures the main job, and agents that meet by c10d, side by side with this machine's torchrun, and
+# prints Markdown for docs/benchmarks.md. Needs root on Debian 12 or newer, and a machine that does
+# nothing else. Options are those of the programs here. TORCHELASTIC_BUILD_DIR: a Release build that
+# is there already.
 set -euo pipefail
 
 repository=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
@@ -18,3 +19,5 @@ echo
 python3 tests/bench/output.py "$@"
 echo
 python3 tests/bench/slurm.py "$@"
+echo
+python3 tests/bench/nodes.py "$@"
