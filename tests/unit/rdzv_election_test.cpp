@@ -66,7 +66,7 @@ private:
     bool compares(const json& each) const {
         const auto found = keys.find(each["key"]);
         if (each["target"] == "VALUE") {
-            return found != keys.end() && found->second.text == each["value"];
+            return found != keys.end() && found->second.text == each["value"].get<std::string>();
         }
         EXPECT_EQ(each["create_revision"], "0");
         return found == keys.end();
