@@ -26,6 +26,7 @@ done
 repository=$(readlink -f "$(dirname "$(readlink -f "$0")")/..")
 cd "$repository"
 results=()
+failing=()
 failed=0
 
 # stage NAME COMMAND...: runs it, notes how it ended and how long it took; goes on in any case.
@@ -50,6 +51,8 @@ run_tests() { # BUILD-DIR CTEST-OPTION...
     local code=0
     ctest --test-dir "$folder" --output-on-failure --no-tests=error --parallel 2 "$@" 2>&1 |
         tee "$log" || code=1
+    mapfile -t -O "${#failing[@]}" failing \
+        < <(sed -n "s|^\t *[0-9]* - \(.*\)|$folder: \1|p" "$log")
     if [[ -z $allow_skips ]] && grep -q '(Skipped)$\|\*\*\*Skipped' "$log"; then
         echo "run.sh: tests were skipped (--allow-skips lets that pass)"
         code=1
@@ -93,4 +96,5 @@ fi
 
 printf '\n=== summary\n'
 printf '%s\n' "${results[@]}"
+((${#failing[@]} == 0)) || printf '%s\n' "${failing[@]}"
 exit "$failed"
