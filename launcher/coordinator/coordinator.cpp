@@ -93,9 +93,9 @@ std::vector<Action> Coordinator::handle(const Event& event, Instant now) {
 void Coordinator::ignore(Member&, const Event&, Instant) {}
 
 void Coordinator::on_ready(Member& agent, const Event& event, Instant now) {
-    if (agent.place != Place::joined) return;
+    if (agent.place() != Place::joined) return;
     agent.ready = std::get<Ready>(event.what);
-    agent.place = Place::ready;
+    members_.move(agent, Place::ready);
     if (phase_ != Phase::running) return form_if_complete(now);
     if (newcomers_ || group_size_ >= static_cast<std::size_t>(plan_.max_nodes)) return;
     newcomers_ = true;  // others may come at the same time: one new round for all of them
@@ -116,7 +116,7 @@ void Coordinator::on_started(Member&, const Event& event, Instant now) {
 
 void Coordinator::on_failed(Member& agent, const Event& event, Instant now) {
     const auto& failed = std::get<Failed>(event.what);
-    if (failed.round != round_ || agent.place != Place::assigned) return;
+    if (failed.round != round_ || agent.place() != Place::assigned) return;
     causes_.push_back(failed.failure);
     const std::string what = describe(failed.failure);
     const int code = shell_code(failed.failure);
@@ -155,7 +155,7 @@ void Coordinator::on_succeeded(Member& agent, const Event& event, Instant now) {
 }
 
 void Coordinator::on_unable(Member& agent, const Event& event, Instant now) {
-    if (agent.place == Place::leaving) return;
+    if (agent.place() == Place::leaving) return;
     const std::string why = fmt::format("node {} cannot take part: {}", agent.card.id,
                                         std::get<Unable>(event.what).reason);
     await_all_ = round_ < 0;
@@ -163,7 +163,7 @@ void Coordinator::on_unable(Member& agent, const Event& event, Instant now) {
 }
 
 void Coordinator::on_leaving(Member& agent, const Event& event, Instant now) {
-    if (agent.place == Place::leaving) return;
+    if (agent.place() == Place::leaving) return;
     const int signal = std::get<Leaving>(event.what).signal;
     const std::string why =
         fmt::format("node {} was told to end by {}", agent.card.id, signal_name(signal));
@@ -171,36 +171,36 @@ void Coordinator::on_leaving(Member& agent, const Event& event, Instant now) {
 }
 
 void Coordinator::on_lost(Member& agent, const Event& event, Instant now) {
-    if (agent.place == Place::leaving) return on_departed(agent, event, now);
+    if (agent.place() == Place::leaving) return on_departed(agent, event, now);
     const Verdict verdict = agent_lost(agent.card.id, std::get<Lost>(event.what).why);
-    agent.place = Place::gone;
+    members_.move(agent, Place::gone);
     go_on_without(agent, verdict.reason, verdict, now);
 }
 
 /// Nothing runs any more where an agent was told to go.
 void Coordinator::on_departed(Member& agent, const Event&, Instant now) {
-    if (agent.place != Place::leaving) return;
-    agent.place = Place::gone;
+    if (agent.place() != Place::leaving) return;
+    members_.move(agent, Place::gone);
     form_if_complete(now);
 }
 
 void Coordinator::on_ended(Member& agent, const Event&, Instant) {
-    agent.place = Place::gone;
+    members_.move(agent, Place::gone);
     end_if_all_ended();
 }
 
 void Coordinator::on_stop_timeout(Member&, const Event&, Instant now) {
     std::vector<AgentId> late;
     for (auto& [id, agent] : members_.all()) {
-        if (agent.place == Place::joined) late.push_back(id);
-        if (agent.place == Place::leaving) agent.place = Place::gone;
+        if (agent.place() == Place::joined) late.push_back(id);
+        if (agent.place() == Place::leaving) members_.move(agent, Place::gone);
     }
     form_if_complete(now);
     for (const AgentId& id : late) {
         Member& agent = members_.all().at(id);
         const Verdict verdict = agent_lost(id, "its workers did not stop");
         send(id, Finish{verdict});
-        agent.place = Place::gone;
+        members_.move(agent, Place::gone);
         go_on_without(agent, verdict.reason, verdict, now);
         if (phase_ == Phase::ending) return;
     }
@@ -208,9 +208,9 @@ void Coordinator::on_stop_timeout(Member&, const Event&, Instant now) {
 
 void Coordinator::on_end_timeout(Member&, const Event&, Instant) {
     for (auto& [id, agent] : members_.all()) {
-        if (agent.place == Place::gone) continue;
+        if (agent.place() == Place::gone) continue;
         note(Note::Level::warning, fmt::format("node {} did not confirm the end", id));
-        agent.place = Place::gone;
+        members_.move(agent, Place::gone);
     }
     await_all_ = false;
     end_if_all_ended();
@@ -220,7 +220,7 @@ void Coordinator::on_end_timeout(Member&, const Event&, Instant) {
 void Coordinator::dismiss(Member& agent, const Verdict& verdict, Instant now) {
     if (reachable_nodes() - 1 < plan_.min_nodes) return finish(verdict, now);
     send(agent.card.id, Finish{verdict});
-    agent.place = Place::leaving;
+    members_.move(agent, Place::leaving);
     go_on_without(agent, verdict.reason, verdict, now);
 }
 
@@ -247,8 +247,8 @@ void Coordinator::stop_round(const std::string& reason, Instant now) {
     stopped_at_ = now;
     note(Note::Level::warning, reason);
     for (auto& [id, agent] : members_.all()) {
-        if (agent.place != Place::assigned) continue;
-        agent.place = Place::joined;
+        if (agent.place() != Place::assigned) continue;
+        members_.move(agent, Place::joined);
         send(id, Stop{round_, reason});
     }
     actions_.emplace_back(ArmTimer{now + plan_.end_timeout});
@@ -260,7 +260,7 @@ void Coordinator::finish(Verdict verdict, Instant now) {
     verdict_ = std::move(verdict);
     note(verdict_.exit_code == 0 ? Note::Level::info : Note::Level::warning, verdict_.reason);
     for (const auto& [id, agent] : members_.all()) {
-        const bool told = agent.place == Place::leaving || agent.place == Place::gone;
+        const bool told = agent.place() == Place::leaving || agent.place() == Place::gone;
         if (!told) send(id, Finish{verdict_});
     }
     actions_.emplace_back(ArmTimer{now + plan_.end_timeout});

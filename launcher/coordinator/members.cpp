@@ -2,7 +2,6 @@
 #include "coordinator/members.h"
 
 #include <algorithm>
-#include <set>
 #include <tuple>
 #include <utility>
 
@@ -14,54 +13,64 @@ namespace torchelastic::coordinator {
 
 namespace {
 
-bool departs(const Member& member) {
-    return member.place == Place::leaving || member.place == Place::gone;
+bool departs(Place place) {
+    return place == Place::leaving || place == Place::gone;
 }
 
 }  // namespace
 
 Members::Members(Membership membership, std::vector<AgentId> expected, int least)
-    : membership_(membership), expected_(std::move(expected)), least_(least) {}
+    : membership_(membership),
+      expected_(std::move(expected)),
+      absent_(expected_.begin(), expected_.end()),
+      least_(least) {}
 
 std::optional<std::string> Members::refusal(const Card& card) const {
     const auto known = members_.find(card.id);
-    if (membership_ == Membership::known &&
-        std::find(expected_.begin(), expected_.end(), card.id) == expected_.end()) {
-        return fmt::format("node {} is not a member of", card.id);
-    }
     if (known != members_.end()) {
-        return departs(known->second) ? fmt::format("node {} has already left", card.id)
-                                      : fmt::format("node {} takes part already in", card.id);
+        return departs(known->second.place())
+                   ? fmt::format("node {} has already left", card.id)
+                   : fmt::format("node {} takes part already in", card.id);
+    }
+    if (membership_ == Membership::known && !absent_.contains(card.id)) {
+        return fmt::format("node {} is not a member of", card.id);
     }
     if (membership_ != Membership::ranked) return std::nullopt;
     if (card.order < 0 || card.order >= least_) {
         return fmt::format("node {} has --node-rank={}, and there are {} nodes in", card.id,
                            card.order, least_);
     }
-    for (const auto& [id, member] : members_) {
-        if (member.card.order != card.order || departs(member)) continue;
+    if (const auto other = ranked_.find(card.order); other != ranked_.end()) {
         return fmt::format("node {} has --node-rank={}, as node {} has in", card.id, card.order,
-                           id);
+                           other->second);
     }
     return std::nullopt;
 }
 
 Member& Members::add(const Card& card) {
-    Member& member = members_[card.id];
+    const auto [place, added] = members_.try_emplace(card.id);
+    Member& member = place->second;
+    if (added) count_of(member.place_) += 1;
+    absent_.erase(card.id);
     member.card = card;
+    if (membership_ == Membership::ranked) ranked_[card.order] = card.id;
     return member;
+}
+
+void Members::move(Member& member, Place place) {
+    count_of(member.place_) -= 1;
+    count_of(place) += 1;
+    member.place_ = place;
+    const auto rank = ranked_.find(member.card.order);
+    if (departs(place) && rank != ranked_.end() && rank->second == member.card.id) {
+        ranked_.erase(rank);
+    }
 }
 
 Member* Members::find(const AgentId& id) {
     const auto found = members_.find(id);
-    if (found == members_.end() || found->second.place == Place::gone) return nullptr;
+    if (found == members_.end() || found->second.place() == Place::gone) return nullptr;
     return &found->second;
-}
-
-int Members::at(Place place) const {
-    return static_cast<int>(std::count_if(members_.begin(), members_.end(), [&](const auto& each) {
-        return each.second.place == place;
-    }));
 }
 
 int Members::here() const {
@@ -69,11 +78,7 @@ int Members::here() const {
 }
 
 int Members::never_came() const {
-    if (membership_ == Membership::known) {
-        return static_cast<int>(
-            std::count_if(expected_.begin(), expected_.end(),
-                          [&](const AgentId& id) { return !members_.contains(id); }));
-    }
+    if (membership_ == Membership::known) return static_cast<int>(absent_.size());
     return std::max(0, least_ - static_cast<int>(members_.size()));
 }
 
@@ -86,23 +91,18 @@ std::string Members::awaited() const {
     if (membership_ == Membership::known) {
         for (const AgentId& id : expected_) {
             const auto found = members_.find(id);
-            if (found == members_.end() || found->second.place == Place::joined) {
+            if (found == members_.end() || found->second.place() == Place::joined) {
                 absent.push_back(id);
             }
         }
         return join(absent, ", ");
     }
     for (const auto& [id, member] : members_) {
-        if (member.place == Place::joined) absent.push_back(id);
+        if (member.place() == Place::joined) absent.push_back(id);
     }
-    std::set<int> free;
-    for (int rank = 0; membership_ == Membership::ranked && rank < least_; ++rank)
-        free.insert(rank);
-    for (const auto& [id, member] : members_) {
-        if (!departs(member)) free.erase(member.card.order);
+    for (int rank = 0; membership_ == Membership::ranked && rank < least_; ++rank) {
+        if (!ranked_.contains(rank)) absent.push_back(fmt::format("node rank {}", rank));
     }
-    for (const int rank : free)
-        absent.push_back(fmt::format("node rank {}", rank));
     if (membership_ == Membership::open && here() < least_) {
         absent.push_back(count(static_cast<std::size_t>(least_ - here()), "more node"));
     }
@@ -113,7 +113,7 @@ std::vector<Candidate> Members::line_up(std::size_t most) const {
     std::vector<const Member*> survivors;
     std::vector<const Member*> newcomers;
     for (const auto& [id, member] : members_) {
-        if (member.place != Place::ready) continue;
+        if (member.place() != Place::ready) continue;
         (member.slot ? survivors : newcomers).push_back(&member);
     }
     std::sort(survivors.begin(), survivors.end(),

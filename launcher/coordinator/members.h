@@ -1,9 +1,11 @@
 // Who belongs to a job, and how far each has come. Pure.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,10 +32,17 @@ enum class Place {
 struct Member {
     Card card;
     Ready ready;
-    Place place = Place::joined;
     std::optional<std::size_t> slot;  ///< its group rank in the last round that it took part in
+
+    Place place() const { return place_; }
+
+private:
+    friend class Members;
+    Place place_ = Place::joined;  // counted: Members::move() alone changes it
 };
 
+/// Counts are kept, not taken: thousands of agents join and get ready one by one, and each time it
+/// is asked whether they are all.
 class Members {
 public:
     /// `expected`: in the allocation's order; empty unless they are known by name. `least`: how
@@ -45,6 +54,8 @@ public:
 
     Member& add(const Card& card);
 
+    void move(Member& member, Place place);
+
     /// Nothing if it never came, or is gone.
     Member* find(const AgentId& id);
 
@@ -52,7 +63,7 @@ public:
     std::map<AgentId, Member>& all() { return members_; }
     const std::map<AgentId, Member>& all() const { return members_; }
 
-    int at(Place place) const;
+    int at(Place place) const { return counts_[static_cast<std::size_t>(place)]; }
     int here() const;  ///< neither leaving nor gone
 
     /// How many have not come yet of those that must.
@@ -70,10 +81,17 @@ public:
     std::vector<Candidate> line_up(std::size_t most) const;
 
 private:
+    static constexpr std::size_t kPlaces = 5;
+
+    int& count_of(Place place) { return counts_[static_cast<std::size_t>(place)]; }
+
     Membership membership_;
     std::vector<AgentId> expected_;
+    std::set<AgentId> absent_;  // of those expected, who has not come yet
     int least_;
     std::map<AgentId, Member> members_;
+    std::map<int, AgentId> ranked_;  // who of those who are here has which --node-rank
+    std::array<int, kPlaces> counts_{};
 };
 
 }  // namespace torchelastic::coordinator

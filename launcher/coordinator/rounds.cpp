@@ -107,7 +107,7 @@ void Coordinator::form() {
         next.max_restarts = plan_.max_restarts;
         next.run_id = plan_.run_id;
         Member& member = *members_.find(candidates[i].card.id);
-        member.place = Place::assigned;
+        members_.move(member, Place::assigned);
         member.slot = i;
         unfinished_.insert(candidates[i].card.id);
         send(candidates[i].card.id, std::move(next));
