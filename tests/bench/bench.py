@@ -262,6 +262,8 @@ def parser(promise):
                          help="runs of torchrun per figure, spread among ours (11)")
     options.add_argument("--idle", type=float, default=60, metavar="SECONDS",
                          help="how long to watch an idle launcher (60)")
+    options.add_argument("--calm", type=float, default=600, metavar="SECONDS",
+                         help="how long to watch agents while all cores are busy (600)")
     return options
 
 

@@ -21,3 +21,5 @@ echo
 python3 tests/bench/slurm.py "$@"
 echo
 python3 tests/bench/nodes.py "$@"
+echo
+python3 tests/bench/calm.py --calm 60 "$@"
