@@ -14,34 +14,42 @@ RoundStore::RoundStore(net::Loop& loop, report::Log& log, const options::Options
     : loop_(loop),
       log_(log),
       by_rank0_(rank0_serves_store(options.worker_store, environment)),
-      port_(options.master_port.value_or(0)),
+      port_(options.master_port),
       address_(std::move(address)),
       alone_(alone),
-      lets_all_in_(!alone && options.local_addr) {}
+      lets_all_in_(!alone && options.local_addr) {
+    if (options.rdzv_conf.port_range) range_.emplace(*options.rdzv_conf.port_range);
+}
 
 Result<coordinator::Ready> RoundStore::prepare() {
     close();
-    auto ready = by_rank0_ ? reserve() : serve();
+    auto ready = port_ || !range_ ? open(port_.value_or(0))
+                                  : range_->open([this](std::uint16_t port) { return open(port); });
     if (ready) return ready;
-    Error error = std::move(ready).error().because("open the workers' store");
-    if (port_ == 0) return failure(std::move(error));
+    Error error =
+        std::move(ready).error().because("open the workers' store on node " + net::host_name());
+    if (!port_) return failure(std::move(error));
     return failure(
         error.text() +
         " (--master-addr and --master-port say where; without them a free port is taken)");
 }
 
-Result<coordinator::Ready> RoundStore::reserve() {
-    auto port = net::ReservedPort::open(port_);
-    if (!port) return failure(std::move(port).error());
-    reserved_ = std::move(*port);
+Result<coordinator::Ready> RoundStore::open(std::uint16_t port) {
+    return by_rank0_ ? reserve(port) : serve(port);
+}
+
+Result<coordinator::Ready> RoundStore::reserve(std::uint16_t port) {
+    auto reserved = net::ReservedPort::open(port);
+    if (!reserved) return failure(std::move(reserved).error());
+    reserved_ = std::move(*reserved);
     return coordinator::Ready{reserved_->port(), false};
 }
 
-Result<coordinator::Ready> RoundStore::serve() {
+Result<coordinator::Ready> RoundStore::serve(std::uint16_t port) {
     // Who calls a single node by a name (--master-addr) leaves it to the resolver on which of its
     // addresses the workers come.
     const bool one_address = alone_ && is_numeric_address(address_);
-    auto server = store::Server::open(loop_, one_address ? address_ : "", port_,
+    auto server = store::Server::open(loop_, one_address ? address_ : "", port,
                                       [this](const std::string& line) { log_.warning(line); });
     if (!server) return failure(std::move(server).error());
     server_ = std::move(*server);

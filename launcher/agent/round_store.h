@@ -10,6 +10,7 @@
 #include "coordinator/messages.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "net/port_range.h"
 #include "options/parser.h"
 #include "report/log.h"
 #include "store/server.h"
@@ -17,8 +18,8 @@
 namespace torchelastic::agent {
 
 /// Every round has a store of its own, on a port of its own unless the user chose one
-/// (--master-port): what a straggler of the last round still says cannot be heard, and the port is
-/// bound before anyone is told of it.
+/// (--master-port, a small --port-range): what a straggler of the last round still says cannot be
+/// heard, and the port is bound before anyone is told of it.
 class RoundStore {
 public:
     /// `address`: the node's, as the workers are told it. `alone`: there is no other node.
@@ -34,13 +35,15 @@ public:
     void close();
 
 private:
-    Result<coordinator::Ready> reserve();
-    Result<coordinator::Ready> serve();
+    Result<coordinator::Ready> open(std::uint16_t port);
+    Result<coordinator::Ready> reserve(std::uint16_t port);
+    Result<coordinator::Ready> serve(std::uint16_t port);
 
     net::Loop& loop_;
     report::Log& log_;
     bool by_rank0_;
-    std::uint16_t port_;  ///< 0: any
+    std::optional<std::uint16_t> port_;
+    std::optional<net::PortRange> range_;
     std::string address_;
     bool alone_;
     bool lets_all_in_;

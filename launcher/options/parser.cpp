@@ -172,6 +172,7 @@ void read_rendezvous(Fields& fields, Options& options) {
     fields.read("node-rank", options.node_rank, as_count);
     read_master(fields, options);
     fields.read("local-addr", options.local_addr, as_text, true);
+    fields.read("port-range", options.rdzv_conf.port_range, parse_ports, true);
     if (standalone) {
         options.rdzv_backend = Backend::standalone;
         options.node_rank = 0;
@@ -179,6 +180,15 @@ void read_rendezvous(Fields& fields, Options& options) {
         options.master_port = std::nullopt;
     }
     settle_backend(fields, options, standalone);
+    const auto& ports = options.rdzv_conf.port_range;
+    const bool meets_in_range = options.rdzv_backend == Backend::fixed && options.master_port;
+    if (meets_in_range && ports &&
+        *ports == PortRange{*options.master_port, *options.master_port}) {
+        fields.fail(Error(fmt::format(
+            "--port-range={0} has no port but --master-port={0}, where the workers' store is: the "
+            "agents need another one",
+            ports->first)));
+    }
 }
 
 /// Who runs the script: at most one of three.

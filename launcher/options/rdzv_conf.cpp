@@ -25,14 +25,6 @@ std::optional<int> whole(std::string_view text, int least) {
     return static_cast<int>(*value);
 }
 
-std::optional<std::pair<std::uint16_t, std::uint16_t>> parse_ports(std::string_view text) {
-    const auto dash = text.find('-');
-    const auto low = parse_int(text.substr(0, dash));
-    const auto high = dash == std::string_view::npos ? low : parse_int(text.substr(dash + 1));
-    if (!low || !high || *low < 1 || *high < *low || *high > 65535) return std::nullopt;
-    return std::pair{static_cast<std::uint16_t>(*low), static_cast<std::uint16_t>(*high)};
-}
-
 std::optional<std::chrono::milliseconds> parse_interval(std::string_view text) {
     constexpr double kLongest = 1e6;
     const auto seconds = python_float(text);
@@ -116,8 +108,9 @@ constexpr std::array kKeys = {
         }},
     Key{"port_range", "LOW-HIGH, two ports from 1 to 65535",
         [](RendezvousConf& conf, std::string_view text) {
-            conf.port_range = parse_ports(text);
-            return conf.port_range.has_value();
+            const auto range = parse_ports(text);
+            if (range) conf.port_range = *range;
+            return range.has_value();
         }},
     Key{"pmix_timeout", kSeconds,
         [](RendezvousConf& conf, std::string_view text) {

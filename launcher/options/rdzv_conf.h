@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "base/result.h"
+#include "options/values.h"
 
 namespace torchelastic::options {
 
@@ -31,8 +31,9 @@ struct RendezvousConf {
     /// An agent that was silent for interval * max_attempt is lost. Both above 0.
     std::chrono::milliseconds keep_alive_interval{1000};
     int keep_alive_max_attempt = 3;
-    /// First and last port, inclusive, on which a coordinator may listen; nothing: its own choice.
-    std::optional<std::pair<std::uint16_t, std::uint16_t>> port_range;
+    /// Where agents and the workers' store listen, unless the user named their ports; nothing:
+    /// their own choice. --port-range wins over the key.
+    std::optional<PortRange> port_range;
     /// How long the pmix backend waits for the processes that its launcher started. Above 0.
     std::chrono::seconds pmix_timeout{60};
     /// How long those who are enough wait for more, under c10d. Above 0.

@@ -81,6 +81,9 @@ const Option kOptions[] = {
      "Port of the workers' store, as in torchrun's static rendezvous; a free one if not set"},
     {"local-addr", 0, Kind::text, Group::rendezvous, "ADDRESS", nullptr, nullptr, true, false,
      "Address under which other nodes reach this one; its own choice if not set"},
+    {"port-range", 0, Kind::text, Group::rendezvous, "LOW-HIGH", nullptr, nullptr, true, true,
+     "Ports on which agents and the workers' store may listen, for sites with firewalls, unless "
+     "--rdzv-endpoint or --master-port names one; free ones if not set"},
 
     {"log-dir", 0, Kind::file, Group::output, "DIR", nullptr, nullptr, true, true,
      "Folder for log files of --redirects and --tee, made if missing; a temporary one if not set"},

@@ -127,6 +127,17 @@ Result<NodeRange> parse_nodes(std::string_view text) {
     return NodeRange{*min, *max};
 }
 
+Result<PortRange> parse_ports(std::string_view text) {
+    const auto dash = text.find('-');
+    const auto low = parse_int(text.substr(0, dash));
+    const auto high = dash == std::string_view::npos ? low : parse_int(text.substr(dash + 1));
+    if (!low || !high || *low < 1 || *high < *low || *high > 65535) {
+        return failure(
+            fmt::format("{} is not LOW-HIGH, two ports from 1 to 65535", in_quotes(text)));
+    }
+    return PortRange{static_cast<std::uint16_t>(*low), static_cast<std::uint16_t>(*high)};
+}
+
 Result<WorkersPerNode> parse_workers(std::string_view text) {
     using From = WorkersPerNode::From;
     if (text == "auto") return WorkersPerNode{From::automatic, 0};

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -40,6 +41,9 @@ struct WorkersPerNode {
 
     bool operator==(const WorkersPerNode&) const = default;
 };
+
+/// First and last port, inclusive. 0 < first <= last.
+using PortRange = std::pair<std::uint16_t, std::uint16_t>;
 
 /// Standard streams of one worker.
 struct Streams {
@@ -95,6 +99,9 @@ std::string in_quotes(std::string_view text);
 
 Result<NodeRange> parse_nodes(std::string_view text);
 Result<WorkersPerNode> parse_workers(std::string_view text);
+
+/// "LOW-HIGH", or one port.
+Result<PortRange> parse_ports(std::string_view text);
 
 /// torchrun's grammar without its limit to ten local ranks; of a rank given twice the last wins.
 Result<StreamMap> parse_streams(std::string_view text);

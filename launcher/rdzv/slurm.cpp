@@ -82,8 +82,8 @@ private:
             trouble = listener.error().text();
         }
         return failure(
-            fmt::format("none of the {} ports for the coordinator is free on node {} (--rdzv-conf "
-                        "port_range=FIRST-LAST gives others): {}",
+            fmt::format("none of the {} ports for the coordinator is free on node {} "
+                        "(--port-range=LOW-HIGH gives others): {}",
                         ports().size(), meeting.id, trouble));
     }
 

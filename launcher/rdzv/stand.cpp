@@ -3,32 +3,23 @@
 
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "net/connection.h"
 #include "net/host.h"
+#include "net/port_range.h"
 #include "rdzv/own_addresses.h"
-#include "slurm/ports.h"
 #include "wire/handshake.h"
 
 namespace torchelastic::rdzv {
 
 namespace {
 
-/// Enough that a free one is found in a range of the user's.
-constexpr std::size_t kPorts = 8;
-
 Result<net::Listener> listen(net::Loop& loop, const std::string& node, const Settings& settings) {
     if (!settings.port_range) return net::Listener::open(loop, "", 0);
-    const auto [first, last] = *settings.port_range;
-    Result<net::Listener> listener = failure("the range is empty");
-    for (const std::uint16_t port :
-         slurm::port_sequence(wire::random_hexadecimal(8), kPorts, {first, last})) {
-        listener = net::Listener::open(loop, "", port);
-        if (listener) return listener;
-    }
-    return failure(std::move(listener).error().because(
-        fmt::format("find a free port in port_range={}-{} on node {}", first, last, node)));
+    auto listener = net::PortRange(*settings.port_range).open([&](std::uint16_t port) {
+        return net::Listener::open(loop, "", port);
+    });
+    if (listener) return listener;
+    return failure(std::move(listener).error().because("listen for other agents on node " + node));
 }
 
 Result<std::vector<std::string>> places(const std::string& address, const Settings& settings) {

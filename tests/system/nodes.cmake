@@ -1,1 +1,2 @@
 torchelastic_system_test(nodes HEAVY TIMEOUT 440)
+torchelastic_system_test(port_range HEAVY TIMEOUT 320)

@@ -48,6 +48,7 @@ TEST(Parser, fills_every_field) {
                                "--log-line-prefix-template=$rank ",
                                "--local-ranks-filter=0,2",
                                "--local-addr=10.0.0.7",
+                               "--port-range=30000-30015",
                                "--shutdown-timeout=0",
                                "--worker-store=rank0",
                                "pkg.train"});
@@ -67,6 +68,7 @@ TEST(Parser, fills_every_field) {
     EXPECT_EQ(o.log_line_prefix_template, "$rank ");
     EXPECT_EQ(o.local_ranks_filter, (std::set<int>{0, 2}));
     EXPECT_EQ(o.local_addr, "10.0.0.7");
+    EXPECT_EQ(o.rdzv_conf.port_range, (PortRange{30000, 30015}));
     EXPECT_EQ(o.shutdown_timeout, 0s);
     EXPECT_EQ(o.worker_store, WorkerStore::rank0);
     EXPECT_EQ(o.script, "pkg.train");
@@ -80,7 +82,7 @@ TEST(Parser, takes_an_empty_text_for_none) {
     expected.role = "";
     EXPECT_EQ(options({"--nnodes=", "--rdzv-backend=", "--rdzv-id=", "--rdzv-conf=", "--role=",
                        "--log-dir=", "--log-line-prefix-template=", "--local-ranks-filter=",
-                       "--local-addr=", "a"}),
+                       "--local-addr=", "--port-range=", "a"}),
               expected);
 }
 
@@ -108,6 +110,20 @@ TEST(Parser, chooses_where_the_agents_meet) {
     EXPECT_EQ(error({"--rdzv-backend=zeus", "a"}),
               "argument --rdzv-backend/--rdzv_backend: the rendezvous backend 'zeus' is not "
               "supported (choose from 'slurm', 'pmix', 'c10d', 'etcd', 'etcd-v2' or 'static')");
+}
+
+TEST(Parser, knows_the_port_range_by_option_and_by_key) {
+    const char* const key = "--rdzv-conf=port_range=7-9";
+    EXPECT_EQ(options({key, "a"}).rdzv_conf.port_range, (PortRange{7, 9}));
+    EXPECT_EQ(options({"--port-range=8", key, "a"}).rdzv_conf.port_range, (PortRange{8, 8}));
+    EXPECT_EQ(error({"--port-range=9-8", key, "a"}),
+              "argument --port-range/--port_range: '9-8' is not LOW-HIGH, two ports from 1 to "
+              "65535");
+    const Words full = {"--nnodes=2", "--master-port=7", "--port-range=7-7", "a"};
+    EXPECT_EQ(error(full),
+              "--port-range=7 has no port but --master-port=7, where the workers' store is: the "
+              "agents need another one");
+    EXPECT_EQ(options({"--master-port=7", "--port-range=7-7", "a"}).master_port, 7);
 }
 
 TEST(Parser, takes_several_endpoints_of_etcd_only) {

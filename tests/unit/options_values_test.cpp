@@ -197,5 +197,16 @@ TEST(Values, show_long_text_cut) {
     EXPECT_LT(error_of(parse_nodes(std::string(1 << 20, '9'))).size(), 300U);
 }
 
+TEST(Ports, are_a_range_or_one) {
+    EXPECT_EQ(parse_ports("1-65535"), (PortRange{1, 65535}));
+    EXPECT_EQ(parse_ports("7"), (PortRange{7, 7}));
+    for (const char* text : {"", "-", "7-", "-7", "0-4", "5-4", "1-65536", "1-2-3", "a-b", "1:2"}) {
+        const auto range = parse_ports(text);
+        ASSERT_FALSE(range) << text;
+        EXPECT_EQ(range.error().text(),
+                  in_quotes(text) + " is not LOW-HIGH, two ports from 1 to 65535");
+    }
+}
+
 }  // namespace
 }  // namespace torchelastic::options
