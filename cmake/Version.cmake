@@ -32,6 +32,14 @@ set(pmix "not built: there was no libpmix")
 if(TARGET rdzv_pmix)
     set(pmix "libpmix ${pmix_VERSION}")
 endif()
+set(etcd "not built: there was no cpp-httplib")
+set(health "${etcd}")
+if(TARGET rdzv_etcd)
+    set(etcd "cpp-httplib ${httplib_VERSION}")
+endif()
+if(TARGET health_http)
+    set(health "cpp-httplib ${httplib_VERSION}")
+endif()
 
 file(CONFIGURE OUTPUT ${facts}/facts.h @ONLY CONTENT
 "// Written by cmake/Version.cmake.
@@ -40,6 +48,8 @@ file(CONFIGURE OUTPUT ${facts}/facts.h @ONLY CONTENT
 #define TORCHELASTIC_BUILD \"@built_with@\"
 #define TORCHELASTIC_SLURM \"@slurm@\"
 #define TORCHELASTIC_PMIX \"@pmix@\"
+#define TORCHELASTIC_ETCD \"@etcd@\"
+#define TORCHELASTIC_HEALTH \"@health@\"
 #define TORCHELASTIC_LIBRARIES \"@libraries@\"
 ")
 

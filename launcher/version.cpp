@@ -18,6 +18,10 @@ const char* version() {
            "\n"
            "  PMIx module   " TORCHELASTIC_PMIX
            "\n"
+           "  etcd module   " TORCHELASTIC_ETCD
+           "\n"
+           "  health port   " TORCHELASTIC_HEALTH
+           "\n"
            "  libraries     " TORCHELASTIC_LIBRARIES "\n";
 }
 
