@@ -21,6 +21,22 @@ function(torchelastic_library name)
     add_library(torchelastic::${name} ALIAS torchelastic_${name})
 endfunction()
 
+# torchelastic_module(NAME SOURCES ... LINKS ... INCLUDES ... OPTIONS ...): what the agent loads
+# when it is asked for, so that neither its start-up time nor its installation depends on LINKS. It
+# shows what the folder's exports.map names, and shares no library of ours with the program: two
+# copies of Asio in one process would not get along.
+function(torchelastic_module name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;INCLUDES;OPTIONS" ${ARGN})
+    set(exports ${CMAKE_CURRENT_SOURCE_DIR}/exports.map)
+    add_library(${name} MODULE ${ARG_SOURCES})
+    set_target_properties(${name} PROPERTIES PREFIX "" NO_SONAME ON LINK_DEPENDS ${exports})
+    target_include_directories(${name} SYSTEM PRIVATE ${ARG_INCLUDES})
+    target_compile_options(${name} PRIVATE ${ARG_OPTIONS})
+    target_link_libraries(${name} PRIVATE ${ARG_LINKS})
+    target_link_options(${name} PRIVATE -Wl,--version-script=${exports})
+    install(TARGETS ${name} LIBRARY DESTINATION ${TORCHELASTIC_LIBDIR} COMPONENT program)
+endfunction()
+
 # torchelastic_unit_test(MODULE_test LINKS ...): tests/unit/MODULE_test.cpp, run case by case.
 function(torchelastic_unit_test name)
     cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
