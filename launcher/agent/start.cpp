@@ -19,6 +19,7 @@
 #include "agent/interfaces.h"
 #include "agent/meeting.h"
 #include "agent/observation.h"
+#include "agent/part.h"
 #include "agent/place.h"
 #include "agent/scratch.h"
 #include "agent/stderr.h"
@@ -34,8 +35,6 @@ namespace torchelastic::agent {
 
 namespace {
 
-/// How much longer than the workers' grace the coordinator waits for an agent's last word.
-constexpr Duration kEndMargin = std::chrono::seconds(45);
 /// How long a stderr that takes nothing may delay the end.
 constexpr Duration kLastWords = std::chrono::seconds(2);
 /// After this time of waiting the user is told whom for.
@@ -45,12 +44,6 @@ constexpr Duration kReminder = std::chrono::seconds(10);
 std::string text_of(const char* path) {
     std::ifstream file(path);
     return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string run_id(const options::Options& options, const rdzv::Meeting& meeting) {
-    if (options.rdzv_id != "none" && !options.rdzv_id.empty()) return options.rdzv_id;
-    return meeting.credentials.run_id.empty() ? wire::random_hexadecimal(8)
-                                              : meeting.credentials.run_id;
 }
 
 /// The workers' store needs a descriptor for each rank of the job. Returns what the limit was: the
@@ -145,6 +138,8 @@ private:
     /// What only this node lacks is no reason to let the others wait: the coordinator is told.
     void take_part(rdzv::Meeting meeting) {
         reminder_.cancel();
+        const Part part =
+            choose_part(options_, environment_, place_, meeting, wire::random_hexadecimal(8));
         Setup setup;
         setup.workers = {.options = options_, .environment = environment_};
         enlist(setup);
@@ -152,35 +147,26 @@ private:
         setup.workers.setting.signals_to_handle = names_of(ending_signals(options_));
         setup.workers.open_files = open_files_;
         setup.workers.keeps_logs = keeps_logs(options_);
-        const bool known = meeting.membership == coordinator::Membership::known;
-        const bool several = !known || meeting.expected.size() > 1;
-        // Only the store of --node-rank=0 is looked for at --master-port.
-        if (several && options_.node_rank != 0) setup.workers.options.master_port.reset();
-        setup.workers.alone = !several;
-        // Under srun all nodes write to one.
-        setup.own_console = !known && !environment_.contains("SLURM_STEP_ID");
-        if (several) {
+        setup.workers.options.master_port = part.master_port;
+        setup.workers.alone = part.alone;
+        setup.own_console = part.own_console;
+        if (!part.alone) {
             setup.workers.setting.gloo_interface = gloo_interface(
                 text_of("/etc/hosts"), net::host_name(), net::interfaces(), meeting.address);
         }
         setup.keep_alive = keep_alive(options_);
-        if (auto checked = check_address(options_, !several); !checked) {
+        if (auto checked = check_address(options_, part.alone); !checked) {
             setup.trouble = checked.error().text();
         }
-        if (known) {
-            auto counted = count_nodes(place_, options_, meeting.expected.size());
-            if (!counted) setup.trouble = counted.error().text();
-        }
-        setup.plan = plan(meeting);
-        auto logs = Logs::open(log_base_, setup.plan.run_id + (several ? "_" + place_.node : ""));
+        if (part.trouble) setup.trouble = part.trouble;
+        setup.plan = part.plan;
+        auto logs = Logs::open(log_base_, part.folder);
         if (!logs && setup.workers.keeps_logs && !setup.trouble)
             setup.trouble = logs.error().text();
         if (!logs && !setup.workers.keeps_logs) {
             log_.warning("no error files of workers: " + logs.error().text());
         }
-        if (std::holds_alternative<rdzv::Host>(meeting.place)) {
-            warn_of_threads(setup.workers.setting.workers);
-        }
+        if (part.host) warn_of_threads(setup.workers.setting.workers);
         setup.meeting = std::move(meeting);
         Logs files = logs ? std::move(*logs) : Logs::none();
         tell_where(files);
@@ -203,20 +189,6 @@ private:
         setup.workers.setting.workers = force->workers;
         setup.workers.setting.devices = std::move(force->devices);
         setup.workers.cpus = std::move(force->cpus);
-    }
-
-    coordinator::Plan plan(const rdzv::Meeting& meeting) const {
-        coordinator::Plan plan;
-        plan.run_id = run_id(options_, meeting);
-        plan.membership = meeting.membership;
-        plan.expected = meeting.expected;
-        plan.min_nodes = place_.min_nodes;
-        plan.max_nodes = place_.max_nodes;
-        plan.max_restarts = options_.max_restarts;
-        plan.join_timeout = options_.rdzv_conf.join_timeout;
-        plan.last_call_timeout = options_.rdzv_conf.last_call_timeout;
-        plan.end_timeout = options_.shutdown_timeout + kEndMargin;
-        return plan;
     }
 
     /// Nobody named the folder, and what is redirected appears nowhere else.
