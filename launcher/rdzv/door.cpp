@@ -8,8 +8,9 @@ namespace torchelastic::rdzv {
 
 namespace {
 
-/// More strangers than this at once is no job of ours: the eldest of them is turned away.
-constexpr std::size_t kStrangers = 4096;
+/// All agents of a job may come at the same instant. More strangers than this is no job of ours:
+/// the eldest of them is turned away.
+constexpr std::size_t kStrangers = 16384;
 
 /// Foreign agents of so many hosts are news.
 constexpr std::size_t kForeignHosts = 64;

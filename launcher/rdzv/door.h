@@ -10,7 +10,7 @@
 namespace torchelastic::rdzv {
 
 /// Accepts connections and shakes hands; peers that prove nothing within the keep-alive limit, or
-/// prove wrong, are closed. Only so many may be at it at once: the rest wait in the kernel's queue.
+/// prove wrong, are closed. So is the eldest of more than many thousands that are at it at once.
 class Door {
 public:
     /// One line for each peer that was turned away. `news`: it is an agent, of another version or

@@ -39,8 +39,9 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
                               [weak](const std::string& why) {
                                   if (const auto state = weak.lock()) state->end(why);
                               }});
-        connection.send(wire::kPreamble);
-        if (side == Side::client) connection.send(wire::frame(client.challenge()));
+        std::string opening(wire::kPreamble);
+        if (side == Side::client) opening += wire::frame(client.challenge());
+        connection.send(opening);
         tick();
     }
 
@@ -79,23 +80,22 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
     }
 
     Result<void> shake(const std::string& payload) {
-        if (side == Side::client) {
-            const auto proof = client.prove(payload);
-            if (!proof) return failure(proof.error());
-            connection.send(wire::frame(*proof));
+        if (answered) {
+            if (auto checked = check(payload); !checked) return checked;
             believe();
             return {};
         }
-        if (!challenged) {
-            const auto answer = server.answer(payload);
-            if (!answer) return failure(answer.error());
-            connection.send(wire::frame(*answer));
-            challenged = true;
-            return {};
-        }
-        if (auto checked = server.check(payload); !checked) return checked;
-        believe();
+        const auto answer = side == Side::client ? client.prove(payload) : server.answer(payload);
+        if (!answer) return failure(answer.error());
+        connection.send(wire::frame(*answer));
+        answered = true;
         return {};
+    }
+
+    /// A server that took our proof says so by its first message. One that is short of room turns
+    /// agents away until then, and they may try again; afterwards they would count as lost.
+    Result<void> check(const std::string& payload) {
+        return side == Side::client ? take(payload) : server.check(payload);
     }
 
     void believe() {
@@ -136,7 +136,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
     wire::PeerClock clock;
     SessionHandlers handlers;
     net::Timer timer;
-    bool challenged = false;
+    bool answered = false;
     bool proven = false;
     bool heard = true;
     bool over = false;

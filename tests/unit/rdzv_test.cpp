@@ -8,6 +8,7 @@
 #include "rdzv/slurm.h"
 #include "slurm/ports.h"
 #include "wire/frame.h"
+#include "wire/handshake.h"
 
 namespace torchelastic::rdzv {
 namespace {
@@ -38,7 +39,7 @@ struct House : Guarded {
             loop, std::move(*listener), std::move(credentials), keep_alive,
             [this](Session session) {
                 inside = std::move(session);
-                loop.stop();
+                if (outside) loop.stop();
             },
             [this](const std::string& line, bool news) {
                 complaint = line;
@@ -51,7 +52,7 @@ struct House : Guarded {
                                         std::move(credentials), kPatient, limit,
                                         [this](Result<Session> result) {
                                             outside = std::move(result);
-                                            if (!*outside) loop.stop();
+                                            if (inside || !*outside) loop.stop();
                                         });
     }
 
@@ -282,6 +283,49 @@ TEST(Dialer, finds_a_coordinator_that_starts_later_behind_a_stranger) {
                   });
     guarded.loop.run();
     EXPECT_TRUE(found);
+}
+
+/// A coordinator without room for one more: it closes on who has proved itself.
+struct Overcrowded {
+    explicit Overcrowded(net::Loop& loop)
+        : listener(*net::Listener::open(loop, "127.0.0.1", 0)),
+          shake("secret", "7.0.0", wire::random_nonce()) {
+        listener.start([this](net::Connection open) {
+            visitor = std::move(open);
+            visitor->send(wire::kPreamble);
+            visitor->start(
+                {.data = [this](std::string_view bytes) { hear(bytes); }, .closed = nullptr});
+        });
+    }
+
+    void hear(std::string_view bytes) {
+        frames.feed(bytes);
+        const auto payload = *frames.next();
+        if (!payload) return;
+        if (shook) return visitor->close();
+        visitor->send(wire::frame(*shake.answer(*payload)));
+        shook = true;
+    }
+
+    net::Listener listener;
+    wire::ServerHandshake shake;
+    wire::FrameReader frames{wire::kUnprovenLimit};
+    std::optional<net::Connection> visitor;
+    bool shook = false;
+};
+
+TEST(Dialer, tries_again_where_it_was_turned_away_with_its_proof_in_hand) {
+    House house({"secret", "7.0.0"});
+    Overcrowded crowd(house.loop);
+    Dialer dialer(house.loop, {{"127.0.0.1", crowd.listener.port()}, {"127.0.0.1", house.port}},
+                  {"secret", "7.0.0"}, kPatient, seconds(10), [&](Result<Session> result) {
+                      house.outside = std::move(result);
+                      house.loop.stop();
+                  });
+    house.loop.run();
+    EXPECT_TRUE(crowd.shook);
+    ASSERT_TRUE(house.outside && *house.outside);
+    EXPECT_EQ((*house.outside)->peer().port, house.port);
 }
 
 slurm::Allocation step(std::size_t index) {
