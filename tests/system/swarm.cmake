@@ -1,0 +1,2 @@
+# Very many agents, played by one program.
+torchelastic_system_test(swarm TIMEOUT 140)
