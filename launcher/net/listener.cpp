@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <utility>
+
 #include <asio/ip/tcp.hpp>
 #include <asio/ip/v6_only.hpp>
 #include <asio/steady_timer.hpp>
@@ -39,14 +41,17 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
             [weak = weak_from_this()](const asio::error_code& error, tcp::socket socket) {
                 const auto state = weak.lock();
                 if (!state || !state->acceptor.is_open()) return;
-                if (error) return state->try_later();
+                if (error) return state->try_later(error.value());
                 state->accepted(Connection(state->loop, Fd(socket.release())));
                 if (state->acceptor.is_open()) state->await();
             });
     }
 
     /// Without descriptors to spare accept(2) fails at once, and the socket stays readable.
-    void try_later() {
+    void try_later(int code) {
+        if (const auto call = std::exchange(starved, nullptr)) {
+            call(Error::from_errno("accept a connection", code));
+        }
         pause.expires_after(std::chrono::milliseconds(100));
         pause.async_wait([weak = weak_from_this()](const asio::error_code& error) {
             const auto state = weak.lock();
@@ -58,6 +63,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
     tcp::acceptor acceptor;
     asio::steady_timer pause;
     std::function<void(Connection)> accepted;
+    std::function<void(const Error&)> starved;
 };
 
 Result<Listener> Listener::open(Loop& loop, const std::string& address, std::uint16_t port) {
@@ -94,8 +100,10 @@ Listener& Listener::operator=(Listener&& other) noexcept {
     return *this;
 }
 
-void Listener::start(std::function<void(Connection)> accepted) {
+void Listener::start(std::function<void(Connection)> accepted,
+                     std::function<void(const Error&)> starved) {
     state_->accepted = std::move(accepted);
+    state_->starved = std::move(starved);
     state_->await();
 }
 

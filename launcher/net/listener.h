@@ -23,7 +23,10 @@ public:
     Listener(Listener&&) noexcept;
     Listener& operator=(Listener&&) noexcept;
 
-    void start(std::function<void(Connection)> accepted);
+    /// `starved` is told once if a connection cannot be taken, for lack of descriptors mostly. It
+    /// is tried again until it can.
+    void start(std::function<void(Connection)> accepted,
+               std::function<void(const Error& why)> starved = nullptr);
     std::uint16_t port() const;
 
 private:

@@ -21,9 +21,14 @@ struct Door::State : std::enable_shared_from_this<Door::State> {
     State(net::Loop& on, net::Listener open) : loop(on), listener(std::move(open)) {}
 
     void listen() {
-        listener.start([weak = weak_from_this()](net::Connection connection) {
-            if (const auto state = weak.lock()) state->welcome(std::move(connection));
-        });
+        const auto weak = weak_from_this();
+        listener.start(
+            [weak](net::Connection connection) {
+                if (const auto state = weak.lock()) state->welcome(std::move(connection));
+            },
+            [weak](const Error& why) {
+                if (const auto state = weak.lock()) state->wait_for_room(why);
+            });
     }
 
     void welcome(net::Connection connection) {
@@ -50,6 +55,12 @@ struct Door::State : std::enable_shared_from_this<Door::State> {
                                const auto node = state->strangers.extract(number);
                                state->turn_away(node.mapped(), why);
                            }});
+    }
+
+    void wait_for_room(const Error& why) const {
+        complain("cannot let more nodes in: " + why.text() +
+                     "; raise the hard limit of open files (ulimit -Hn) above the number of nodes",
+                 true);
     }
 
     /// Foreign agents try again and again: they are told of once.

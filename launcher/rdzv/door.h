@@ -13,8 +13,9 @@ namespace torchelastic::rdzv {
 /// prove wrong, are closed. So is the eldest of more than many thousands that are at it at once.
 class Door {
 public:
-    /// One line for each peer that was turned away. `news`: it is an agent, of another version or
-    /// torchrun's, and the first such from its host.
+    /// One line for each peer that was turned away, and one if there are no descriptors for more.
+    /// `news`: it is that, or the peer is an agent, of another version or torchrun's, and the first
+    /// such from its host.
     using Complain = std::function<void(const std::string& line, bool news)>;
 
     /// `entered` gets proven sessions; it must take them over with hand_over().

@@ -188,16 +188,22 @@ TEST(Listener, goes_on_once_there_are_descriptors_again) {
     none.rlim_cur = 3;
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
     bool accepted = false;
-    listener->start([&](const Connection&) {
-        accepted = true;
-        loop.stop();
-    });
+    std::string starved;
     Timer relief(loop);
+    listener->start(
+        [&](const Connection&) {
+            accepted = true;
+            loop.stop();
+        },
+        [&](const Error& why) {
+            starved += why.text();
+            relief.arm(milliseconds(150), [&] { ::setrlimit(RLIMIT_NOFILE, &before); });
+        });
     Timer guard(loop);
-    relief.arm(milliseconds(20), [&] { ::setrlimit(RLIMIT_NOFILE, &before); });
     guard.arm(seconds(20), [&] { loop.stop(); });
     loop.run();
     EXPECT_TRUE(accepted);
+    EXPECT_EQ(starved, "accept a connection: too many open files") << "told once";
 }
 
 TEST(Listener, says_which_port_is_taken) {
