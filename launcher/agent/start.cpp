@@ -209,10 +209,12 @@ private:
         const options::RendezvousConf& conf = options_.rdzv_conf;
         const bool pmix = place_.backend == options::Backend::pmix;
         reminder_.arm(kReminder, [this, pmix, conf] {
+            const std::string met = rendezvous_->trouble();
             log_.warning(
-                fmt::format("no word from the coordinator's node yet; waiting {} s in all ({})",
+                fmt::format("no word from the coordinator's node yet; waiting {} s in all ({}){}",
                             (pmix ? conf.pmix_timeout : conf.join_timeout).count(),
-                            pmix ? "pmix_timeout" : "join_timeout"));
+                            pmix ? "pmix_timeout" : "join_timeout",
+                            met.empty() ? "" : "; the last attempt met: " + printable(met, 400)));
         });
     }
 

@@ -30,7 +30,8 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
             const std::chrono::duration<double> waited = limit;
             state->finish(failure(fmt::format(
                 "no coordinator at {} within {:.3g} s (join_timeout); the last attempt met: {}",
-                state->places(), waited.count(), state->last_trouble)));
+                state->places(), waited.count(),
+                state->last_trouble.empty() ? "nothing" : state->last_trouble)));
         });
         dial();
     }
@@ -105,7 +106,7 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
     net::Timer deadline;
     Duration pause = kFirstPause;
     std::size_t next = 0;
-    std::string last_trouble = "nothing";
+    std::string last_trouble;
     std::string foreigner;   ///< whom this round over all endpoints met that is no use
     int foreign_rounds = 0;  ///< how many in a row met one
     std::optional<net::Connector> connector;
@@ -123,5 +124,9 @@ Dialer::Dialer(net::Loop& loop, std::vector<Endpoint> where, Credentials credent
 }
 
 Dialer::~Dialer() = default;
+
+const std::string& Dialer::trouble() const {
+    return state_->last_trouble;
+}
 
 }  // namespace torchelastic::rdzv

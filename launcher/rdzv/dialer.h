@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/endpoint.h"
@@ -21,6 +22,9 @@ public:
     Dialer(net::Loop& loop, std::vector<Endpoint> where, Credentials credentials,
            KeepAlive keep_alive, Duration limit, std::function<void(Result<Session>)> done);
     ~Dialer();
+
+    /// What the last attempt met, in words; empty before there was one.
+    const std::string& trouble() const;
 
 private:
     struct State;

@@ -52,6 +52,8 @@ public:
         call(*found);
     }
 
+    std::string trouble() const override { return dialer_ ? dialer_->trouble() : std::string(); }
+
 private:
     bool is_own(const std::string& address) const {
         return is_loopback(address) ||

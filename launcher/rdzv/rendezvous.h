@@ -55,6 +55,10 @@ public:
     /// job is over, and its run must not begin again; else it was only left. Calls `done` once.
     virtual void close(bool /*ended*/, std::function<void(Result<void>)> done) { done({}); }
 
+    /// While it meets nobody: what the last attempt to reach the coordinator met; empty if that is
+    /// not known.
+    virtual std::string trouble() const { return {}; }
+
     /// A thread of a library is still at work and nobody can end it: the process must end by
     /// _exit(2), which takes nothing down under that thread's feet.
     virtual bool stuck() const { return false; }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "wire/frame.h"
 #include "wire/handshake.h"
 
@@ -25,6 +26,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
         : connection(std::move(open)),
           side(of),
           keep_alive(alive),
+          run_id(credentials.run_id),
           client(credentials.token, credentials.run_id, wire::random_nonce()),
           server(credentials.token, credentials.run_id, wire::random_nonce()),
           timer(loop) {}
@@ -37,7 +39,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
                               },
                           .closed =
                               [weak](const std::string& why) {
-                                  if (const auto state = weak.lock()) state->end(why);
+                                  if (const auto state = weak.lock()) state->hung_up(why);
                               }});
         std::string opening(wire::kPreamble);
         if (side == Side::client) opening += wire::frame(client.challenge());
@@ -68,6 +70,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
 
     void read(std::string_view bytes) {
         heard = true;
+        received += bytes.size();
         frames.feed(bytes);
         const auto alive = shared_from_this();
         while (!over) {
@@ -117,6 +120,15 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
         return {};
     }
 
+    /// Who does not know the run says no word but its preamble.
+    void hung_up(const std::string& why) {
+        if (side == Side::server || answered || received < wire::kPreamble.size()) return end(why);
+        end(
+            fmt::format("the agent that listens there hung up when asked for run {}: it belongs to "
+                        "another run, or has just ended",
+                        printable(run_id, 100)));
+    }
+
     void end(const std::string& why) {
         if (over) return;
         over = true;
@@ -130,6 +142,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
     net::Connection connection;
     Side side;
     KeepAlive keep_alive;
+    std::string run_id;
     wire::ClientHandshake client;
     wire::ServerHandshake server;
     wire::FrameReader frames{wire::kUnprovenLimit};
@@ -141,6 +154,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
     bool heard = true;
     bool over = false;
     int missed = 0;
+    std::size_t received = 0;
 };
 
 Session::Session(net::Loop& loop, net::Connection connection, Side side,

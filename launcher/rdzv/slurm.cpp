@@ -32,6 +32,8 @@ public:
         call(*address);
     }
 
+    std::string trouble() const override { return dialer_ ? dialer_->trouble() : std::string(); }
+
 private:
     std::vector<std::uint16_t> ports() const {
         slurm::PortRange range;

@@ -100,6 +100,9 @@ TEST_F(Endpoints, of_another_job_are_not_ours) {
     EXPECT_NE(met.error().text().find("--rdzv-endpoint=here: meet the other nodes at 127.0.0.1"),
               std::string::npos)
         << met.error().text();
+    EXPECT_EQ(other->trouble(),
+              "the agent that listens there hung up when asked for run another job: it belongs to "
+              "another run, or has just ended");
 }
 
 TEST_F(Endpoints, with_a_name_that_nobody_knows_are_told_at_once) {
