@@ -10,7 +10,7 @@ import time
 
 import alone
 import harness
-from harness import check, count, equal
+from harness import check, count, equal, expect_codes
 
 MARK = ": >ran.$RANK.$TORCHELASTIC_RESTART_COUNT"
 WAIT = "; while :; do sleep 0.05; done"
@@ -64,13 +64,6 @@ class Job:
 
 def ran(place, *names):
     return lambda: all((place.folder / f"ran.{name}").exists() for name in names)
-
-
-def expect_codes(agents, *codes, limit=60):
-    ends = [agent.wait(limit) for agent in agents]
-    output = "\n".join(end.output for end in ends)
-    equal([end.code for end in ends], list(codes), "exit codes", output)
-    return output
 
 
 def one_agent_of_two(place):

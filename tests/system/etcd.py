@@ -16,7 +16,7 @@ import urllib.request
 
 import alone
 import harness
-from harness import check, count, equal
+from harness import check, count, equal, expect_codes
 
 SIZE = ': >size.$WORLD_SIZE.$RANK'
 WAIT = "; while :; do sleep 0.05; done"
@@ -87,6 +87,11 @@ class Etcd:
         self.process.kill()
         self.process.wait()
 
+    def restart(self):
+        """With what it knew."""
+        self.kill()
+        self.start()
+
     def forget(self):
         """A new etcd in place of the old one."""
         self.kill()
@@ -109,13 +114,6 @@ class Job:
 
 def ran(place, *names):
     return lambda: all((place.folder / name).exists() for name in names)
-
-
-def expect_codes(agents, *codes, limit=60):
-    ends = [agent.wait(limit) for agent in agents]
-    output = "\n".join(end.output for end in ends)
-    equal([end.code for end in ends], list(codes), "exit codes", output)
-    return output
 
 
 def end(agents):
@@ -205,16 +203,21 @@ def etcd_falls_silent(place, etcd):
           "why", output)
 
 
-def etcd_forgets(place, etcd):
-    """The coordinator's key comes back to an etcd that lost it: newcomers find the job."""
-    job = Job(place, etcd, "--nnodes=1:2", "--rdzv-conf=last_call_timeout=1")
-    first = job.shell(SIZE + WAIT)
-    first.wait_until(ran(place, "size.1.0"), 20, "the first runs alone")
+def etcd_is_restarted(place, etcd):
+    """In mid-job, with what it knew; then without, and the coordinator's key comes back: newcomers
+    find the job."""
+    job = Job(place, etcd, "--nnodes=1:3", "--rdzv-conf=last_call_timeout=1")
+    agents = [job.shell(SIZE + WAIT)]
+    agents[0].wait_until(ran(place, "size.1.0"), 20, "the first runs alone")
+    etcd.restart()
+    agents.append(job.shell(SIZE + WAIT))
+    agents[1].wait_until(ran(place, "size.2.0", "size.2.1"), 20, "two run")
     etcd.forget()
-    first.wait_until(lambda: keys(etcd) == 1, 20, "the key is there again")
-    second = job.shell(SIZE + WAIT)
-    second.wait_until(ran(place, "size.2.0", "size.2.1"), 20, "two run")
-    end([first, second])
+    agents[0].wait_until(lambda: keys(etcd) == 1, 20, "the key is there again")
+    agents.append(job.shell(SIZE + WAIT))
+    agents[2].wait_until(ran(place, "size.3.0", "size.3.1", "size.3.2"), 20, "three run")
+    output = end(agents)
+    equal(count("lost", output), 0, "words of a loss", output)
 
 
 def wrong_endpoints(place, etcd):
@@ -302,4 +305,4 @@ def with_etcd(case):
 
 alone.run_cases(__doc__, [with_etcd(case) for case in (
     two_agents, newcomers, closed_run, coordinator_dies_early, etcd_dies,
-    etcd_falls_silent, etcd_forgets, wrong_endpoints, secret, password)] + [certificates])
+    etcd_falls_silent, etcd_is_restarted, wrong_endpoints, secret, password)] + [certificates])

@@ -134,6 +134,16 @@ class Job:
         self._process.wait()
 
 
+def expect_codes(jobs, *codes, limit=60):
+    """Waits until all have ended, none with complaints of its own; returns what they said."""
+    ends = [job.wait(limit) for job in jobs]
+    output = "".join(end.output if end.output.endswith("\n") else end.output + "\n"
+                     for end in ends if end.output)
+    equal([end.code for end in ends], list(codes), "exit codes", output)
+    equal(count(r"(?i)broken ?pipe|^Traceback", output), 0, "words of a broken pipe", output)
+    return output
+
+
 @dataclasses.dataclass
 class Process:
     """A line of ps."""

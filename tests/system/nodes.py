@@ -7,125 +7,45 @@ import signal
 import time
 
 import alone
-import harness
 import hosts
-from harness import check, count, equal
-
-MARK = ': >"ran.$(uname -n).$LOCAL_RANK.$WORLD_SIZE.$TORCHELASTIC_RESTART_COUNT"'
-STAY = MARK + "; exec sleep 600"
-SUM = """
-    import os, torch, torch.distributed as dist
-    dist.init_process_group("gloo")
-    attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
-    x = torch.ones(1) * dist.get_rank()
-    dist.all_reduce(x)
-    assert x.item() == sum(range(dist.get_world_size())), x
-    open(f"summed.{dist.get_rank()}.{attempt}", "w").close()
-    dist.barrier()
-    if int(attempt) < int(os.environ.get("FAILURES", 0)) and dist.get_rank() == 0:
-        os._exit(37)
-    dist.destroy_process_group()
-"""
-NOTICED = 15  # seconds: a host that falls silent is lost after 3 or 4
-SOON = 20
-
-
-class Job:
-    """Agents of one job, each on a host."""
-
-    def __init__(self, place, *options, endpoint=f"n1:{hosts.PORT}", backend="c10d"):
-        self.place = place
-        host, _, port = endpoint.rpartition(":")
-        self.options = [*([f"--rdzv-backend={backend}", f"--rdzv-endpoint={endpoint}"]
-                          if backend == "c10d" else
-                          [f"--master-addr={host}", f"--master-port={port}"]), *options]
-
-    def agent(self, host, *arguments, **options):
-        return self.place.start(*self.options, *arguments, command=("run",),
-                                run=host.enter(self.place.folder), **options)
-
-    def shell(self, host, script, *options, workers=1, **more):
-        return self.agent(host, f"--nproc-per-node={workers}", *options, "--no-python", "sh", "-c",
-                          script, **more)
-
-    def sum(self, host, *options, workers=1, **environment):
-        script = self.place.script("sum.py", SUM)
-        python = harness.python_with_torch()
-        return self.agent(host, f"--nproc-per-node={workers}", *options, script,
-                          environment={"PYTHON_EXEC": python, **environment})
-
-
-class Running:
-    """A job whose workers run, one on each host; n1's agent coordinates."""
-
-    def __init__(self, place, there, *options, script=STAY):
-        self.place = place
-        self.hosts = there
-        self.job = Job(place, *options)
-        self.agents = {host.name: self.job.shell(host, script) for host in there}
-        self.expect(len(there))
-
-    def __getitem__(self, name):
-        return self.agents[name]
-
-    def ran(self, size, restart, names):
-        return all((self.place.folder / f"ran.{name}.0.{size}.{restart}").exists()
-                   for name in names)
-
-    def expect(self, size, restart=0, names=None, limit=SOON):
-        names = names or self.agents
-        self["n1"].wait_until(lambda: self.ran(size, restart, names), limit,
-                              f"{size} workers run, restart count {restart}")
-
-    def without(self, *names):
-        return [each for each in self.agents if each not in names]
-
-    def expect_rounds(self, number):
-        """Each with a size of its own, here."""
-        sizes = {path.name.split(".", 3)[3] for path in self.place.folder.glob("ran.*")}
-        equal(len(sizes), number, f"rounds {sizes}", self["n1"].output())
-
-    def worker(self, name):
-        return self.place.workers_of(self[name].pid)[0]
-
-    def agent_pid(self, name):
-        return self.place.agent_of(self[name].pid)
-
-    def end(self, *names):
-        for name in names:
-            self[name].signal(signal.SIGTERM)
-        return expect_codes([self[name] for name in names], *[143] * len(names))
-
-
-def expect_codes(agents, *codes, limit=60):
-    ends = [agent.wait(limit) for agent in agents]
-    output = "\n".join(end.output for end in ends)
-    equal([end.code for end in ends], list(codes), "exit codes", output)
-    return output
-
-
-def summed(place, workers, attempts=1):
-    equal(len(list(place.folder.glob("summed.*"))), workers * attempts, "workers that summed")
-
+from harness import check, count, equal, expect_codes
+from hosted import MARK, NOTICED, SOON, STAY, Job, Running, run_cases, summed
 
 # --- how hosts are called ------------------------------------------------------------------------
 
 def sum_of_unequal_hosts(place, folder):
     with hosts.network(folder, 3) as there:
         job = Job(place, "--nnodes=3")
-        expect_codes([job.sum(host, workers=workers) for host, workers in zip(there, (1, 3, 2))],
-                     0, 0, 0, limit=120)
+        output = expect_codes([job.sum(host, workers=workers)
+                               for host, workers in zip(there, (1, 3, 2))], 0, 0, 0, limit=120)
         summed(place, 6)
+        equal(alone.workers_words(output), [], "what is said of a job that does well")
+
+
+def roles(place, folder):
+    """Ranks within a role count its own workers only. torchrun's port need not be named."""
+    script = 'echo "$RANK of node $GROUP_RANK is $ROLE_RANK/$ROLE_WORLD_SIZE of $ROLE_NAME"'
+    with hosts.network(folder, 3) as there:
+        agents = []
+        for host, role, workers, endpoint in zip(there, ("a", "b", "a"), (1, 3, 2),
+                                                 ("n1", "10.77.0.1", "n1:29400")):
+            job = Job(place, "--nnodes=3", endpoint=endpoint)
+            agents.append(job.shell(host, script, f"--role={role}", workers=workers))
+        output = expect_codes(agents, 0, 0, 0)
+        for rank, line in enumerate(("node 0 is 0/3 of a", "node 1 is 0/3 of b",
+                                     "node 1 is 1/3 of b", "node 1 is 2/3 of b",
+                                     "node 2 is 1/3 of a", "node 2 is 2/3 of a")):
+            equal(count(f"^{rank} of {line}$", output), 1, line, output)
 
 
 def static_sum(place, folder):
-    """The second comes first."""
+    """The second comes first, and a worker fails once."""
     with hosts.network(folder, 2, own_name="127.0.1.1") as there:
-        job = Job(place, "--nnodes=2", endpoint="n1:29500", backend="static")
-        late = job.sum(there[1], "--node-rank=1", workers=2)
-        first = job.sum(there[0], "--node-rank=0")
+        job = Job(place, "--nnodes=2", "--max-restarts=1", endpoint="n1:29500", backend="static")
+        late = job.sum(there[1], "--node-rank=1", workers=2, FAILURES="1")
+        first = job.sum(there[0], "--node-rank=0", FAILURES="1")
         expect_codes([first, late], 0, 0, limit=120)
-        summed(place, 3)
+        summed(place, 3, attempts=2)
 
 
 def own_name_is_loopback(place, folder):
@@ -140,9 +60,12 @@ def own_name_is_loopback(place, folder):
 
 def only_ipv6(place, folder):
     with hosts.network(folder, 2, v4=False) as there:
-        for endpoint in (f"[fd77::1]:{hosts.PORT}", f"n1:{hosts.PORT}"):
-            job = Job(place, "--nnodes=2", endpoint=endpoint)
-            expect_codes([job.sum(host, workers=2) for host in there], 0, 0, limit=120)
+        for endpoint, backend in ((f"[fd77::1]:{hosts.PORT}", "c10d"), (f"n1:{hosts.PORT}", "c10d"),
+                                  ("fd77::1:29500", "static")):
+            job = Job(place, "--nnodes=2", endpoint=endpoint, backend=backend)
+            agents = [job.sum(host, f"--node-rank={rank}", workers=2)
+                      for rank, host in enumerate(there)]
+            expect_codes(agents, 0, 0, limit=120)
             summed(place, 4)
             for path in place.folder.glob("summed.*"):
                 path.unlink()
@@ -207,12 +130,14 @@ def killed_agent(place, folder):
 
 
 def long_pause(place, folder):
-    """The others go on, and it ends as soon as it wakes."""
+    """10 s: the others go on, and it ends as soon as it wakes."""
     with hosts.network(folder, 3) as there:
         running = Running(place, there, "--nnodes=1:3")
         agent = running.agent_pid("n2")
         os.kill(agent, signal.SIGSTOP)
+        paused = time.monotonic()
         running.expect(2, names=("n1", "n3"), limit=NOTICED)
+        time.sleep(max(0, 10 - (time.monotonic() - paused)))
         os.kill(agent, signal.SIGCONT)
         outcome = running["n2"].wait(SOON)
         equal(outcome.code, 1, "exit code of the paused agent", outcome.output)
@@ -240,14 +165,19 @@ def short_pause(place, folder):
 # --- what happens to the network -----------------------------------------------------------------
 
 def cut_host(place, folder):
+    """The others go on without it. Once it is back, another agent there makes it one of them."""
     with hosts.network(folder, 4) as there:
-        running = Running(place, there, "--nnodes=1:4")
+        running = Running(place, there, "--nnodes=1:4", "--rdzv-conf=last_call_timeout=1")
         there[2].cut()
         running.expect(3, names=running.without("n3"), limit=NOTICED)
         lost = running["n3"].wait(NOTICED)
         equal(lost.code, 1, "exit code of the agent that was cut off", lost.output)
         equal(count("no word for 3 s", lost.output), 1, "why", lost.output)
-        output = running.end("n1", "n2", "n4")
+        there[2].heal()
+        running.forget()
+        running.agents["n3"] = running.job.shell(there[2], STAY)
+        running.expect(4)
+        output = running.end(*running.agents)
         equal(count("lost node n3.*no word for 3 s.*; going on", output), 3,
               "the loss, on three consoles", output)
 
@@ -293,72 +223,7 @@ def half_open(place, folder):
                 path.unlink()
 
 
-# --- who may come, and when ----------------------------------------------------------------------
-
-def late_host(place, folder):
-    with hosts.network(folder, 3) as there:
-        job = Job(place, "--nnodes=3")
-        agents = [job.shell(host, MARK) for host in reversed(there[1:])]
-        time.sleep(3)
-        agents.append(job.shell(there[0], MARK))
-        expect_codes(agents, 0, 0, 0)
-        equal(len(list(place.folder.glob("ran.*.3.0"))), 3, "workers that ran")
-
-
-def too_few_are_left(place, folder):
-    """Every agent says for what it waited in vain, and how long."""
-    with hosts.network(folder, 3) as there:
-        running = Running(place, there, "--nnodes=3", "--rdzv-conf=join_timeout=2")
-        there[2].cut()
-        for name in ("n1", "n2"):
-            outcome = running[name].wait(NOTICED)
-            equal(outcome.code, 1, f"exit code of {name}", outcome.output)
-            check(count(r"within 2 s \(join_timeout\)", outcome.output) > 0, f"why, on {name}",
-                  outcome.output)
-        equal(running["n3"].wait(NOTICED).code, 1, "exit code of the one that was cut off")
-
-
-def wrong_token(place, folder):
-    with hosts.network(folder, 3) as there:
-        job = Job(place, "--nnodes=2")
-        agents = [job.shell(there[0], STAY, environment={"TORCHELASTIC_TOKEN": "ours"})]
-        stranger = job.shell(there[2], MARK, "--rdzv-conf=join_timeout=2",
-                             environment={"TORCHELASTIC_TOKEN": "theirs"}).wait(SOON)
-        equal(stranger.code, 1, "exit code of the stranger", stranger.output)
-        equal(count("token", stranger.output), 1, "why", stranger.output)
-        agents.append(job.shell(there[1], STAY, environment={"TORCHELASTIC_TOKEN": "ours"}))
-        agents[0].wait_until(lambda: len(list(place.folder.glob("ran.*"))) == 2, SOON, "both run")
-        agents[0].signal(signal.SIGTERM)
-        expect_codes(agents, 143, 143)
-        equal(len(list(place.folder.glob("ran.n3.*"))), 0, "workers of the stranger")
-
-
-def two_jobs(place, folder):
-    with hosts.network(folder, 3) as there:
-        agents = []
-        for port, ends in ((29400, (0, 1)), (29401, (0, 2))):
-            job = Job(place, "--nnodes=2", f"--rdzv-id={port}", endpoint=f"n1:{port}")
-            script = f'echo "job {port} of $WORLD_SIZE: $TORCHELASTIC_RUN_ID"'
-            agents += [job.shell(there[each], script) for each in ends]
-        output = expect_codes(agents, 0, 0, 0, 0)
-        for port in (29400, 29401):
-            equal(count(f"^job {port} of 2: {port}$", output), 2, "workers", output)
-
-
-CASES = (sum_of_unequal_hosts, static_sum, own_name_is_loopback, only_ipv6, two_interfaces,
-         chosen_address, crash_on_each_host, ten_restarts, killed_agent, long_pause,
-         short_pause, cut_host, cut_coordinator, cut_and_back, half_open, late_host,
-         too_few_are_left, wrong_token, two_jobs)
-
-
-def on_hosts(case):
-    def with_folder(place):
-        with harness.scratch() as folder:
-            case(place, folder)
-    with_folder.__name__ = case.__name__
-    return with_folder
-
-
-if __name__ == "__main__":
-    hosts.isolate()
-    alone.run_cases(__doc__, [on_hosts(case) for case in CASES], limit=420)
+run_cases(__doc__, (sum_of_unequal_hosts, roles, static_sum, own_name_is_loopback, only_ipv6,
+                    two_interfaces, chosen_address, crash_on_each_host, ten_restarts, killed_agent,
+                    long_pause, short_pause, cut_host, cut_coordinator, cut_and_back, half_open),
+          limit=420)
