@@ -2,6 +2,7 @@
 // nothing of etcd but that it is asked in JSON.
 #include <httplib.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <string>
@@ -35,7 +36,7 @@ const char* words(httplib::Error error) {
 }
 
 void post(const PostServer* server, const char* path, const char* body, std::size_t size,
-          const PostAnswer* answer) try {
+          std::uint32_t lines, const PostAnswer* answer) try {
     httplib::Client client(server->url, server->cert, server->key);
     if (!client.is_valid()) return answer->failed(answer->context, "certificate or key is bad");
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
@@ -61,12 +62,14 @@ void post(const PostServer* server, const char* path, const char* body, std::siz
     };
     request.content_receiver = [&](const char* data, std::size_t length, auto, auto) {
         text.append(data, length);
-        return text.size() <= kLongest;
+        const bool more = lines == 0 || std::count(text.begin(), text.end(), '\n') < lines;
+        return more && text.size() <= kLongest;
     };
     const auto result = client.send(request);
     // cpp-httplib 0.11 stumbles over the trailers that etcd sends behind its errors.
     const bool refused = status != 0 && status != kOk;
-    if (result || refused) {
+    const bool begun = lines != 0 && !text.empty();
+    if (result || refused || begun) {
         return answer->answered(answer->context, status, text.data(), text.size());
     }
     const char* why = words(result.error());

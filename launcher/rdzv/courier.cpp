@@ -95,7 +95,8 @@ private:
                 [](void* context, const char* why) {
                     *static_cast<Reply*>(context) = {0, why};
                 }};
-        module_->post(&server, call.path.c_str(), call.body.data(), call.body.size(), &answer);
+        module_->post(&server, call.path.c_str(), call.body.data(), call.body.size(), call.lines,
+                      &answer);
         return reply;
     }
 

@@ -79,14 +79,28 @@ json is_absent(const std::string& key) {
 }  // namespace
 
 Election::Election(const std::string& prefix, const std::string& run_id, BusinessCard own)
-    : coordinator_(to_base64(prefix + "/" + run_id + "/coordinator")),
-      closed_(to_base64(prefix + "/" + run_id + "/closed")),
+    : keys_(prefix + "/" + run_id),
+      coordinator_(to_base64(keys_ + "/coordinator")),
+      closed_(to_base64(keys_ + "/closed")),
       own_(std::move(own)),
       own_text_(to_base64(encode(own_))) {}
 
 Call Election::look() {
     const json transaction = {{"success", json::array({range(closed_), range(coordinator_)})}};
     return ask(Asked::state, "/v3/kv/txn", transaction.dump());
+}
+
+// A watch is a stream without an end: a line that says that it has begun, then one for each change.
+// What changed before it began comes as well, from the revision behind the one that was looked at.
+Call Election::watch() {
+    const json create = {
+        {"create_request",
+         {{"key", to_base64(keys_ + "/")},
+          {"range_end", to_base64(keys_ + "0")},  // '0' follows '/'
+          {"start_revision", std::to_string(parse_int(revision_).value_or(0) + 1)}}}};
+    Call call = ask(Asked::change, "/v3/watch", create.dump());
+    call.lines = 2;
+    return call;
 }
 
 Call Election::keep_alive() {
@@ -99,12 +113,14 @@ Call Election::resign(bool closed) {
 }
 
 Result<Ballot> Election::hear(std::string_view text) {
+    if (asked_ == Asked::change) return read_change(text);
     const json answer = json::parse(text, nullptr, false);
     if (!answer.is_object()) {
         return failure("that is no answer of etcd's: '" + printable(text, 100) + "'");
     }
     switch (std::exchange(asked_, Asked::nothing)) {
         case Asked::state:
+            revision_ = text_of(member(member(answer, "header"), "revision"));
             return read_state(found_by(answer, 0), found_by(answer, 1));
         case Asked::lease:
             lease_ = text_of(member(answer, "ID"));
@@ -112,6 +128,7 @@ Result<Ballot> Election::hear(std::string_view text) {
             return claim();
         case Asked::claim:
             if (is_true(member(answer, "succeeded"))) return Elected{};
+            revision_ = text_of(member(member(answer, "header"), "revision"));
             return read_state(found_by(answer, 0), found_by(answer, 1));
         case Asked::beat:  // a lease that etcd does not know (any more) has no time left
             if (!text_of(member(member(answer, "result"), "TTL")).empty()) return Kept{};
@@ -120,6 +137,7 @@ Result<Ballot> Election::hear(std::string_view text) {
             return close(text_of(member(answer, "ID")));
         case Asked::closing:
             return Resigned{};
+        case Asked::change:
         case Asked::nothing:
             break;
     }
@@ -134,6 +152,16 @@ Result<Ballot> Election::read_state(std::string_view closed, std::string_view ca
     if (!read) return failure(std::move(read).error().because("the coordinator's card in etcd"));
     if (*read == own_) return Elected{};  // it was put there by a call whose answer got lost
     return Follow{std::move(*read)};
+}
+
+/// A stream that was refused has a line of another kind, and may have ended at once.
+Result<Ballot> Election::read_change(std::string_view lines) {
+    asked_ = Asked::nothing;
+    for (const std::string& line : split(lines, '\n')) {
+        const json said = json::parse(line, nullptr, false);
+        if (member(member(said, "result"), "events").is_array()) return look();
+    }
+    return Unchanged{};
 }
 
 Call Election::ask(Asked what, std::string path, std::string body) {

@@ -3,6 +3,7 @@
 // answered comes in, what to ask it next goes out, in the JSON of its gateway (3.4 and newer).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -17,6 +18,7 @@ namespace torchelastic::rdzv {
 struct Call {
     std::string path;  ///< "/v3/kv/txn"
     std::string body;
+    std::uint32_t lines = 0;  ///< of the answer, that are enough; 0: all there are
 
     bool operator==(const Call&) const = default;
 };
@@ -29,13 +31,15 @@ struct Follow {
 };
 /// The run's job has ended.
 struct RunClosed {};
+/// Nothing has happened for some seconds, or cannot be watched: look again, but not at once.
+struct Unchanged {};
 /// The lease lives on.
 struct Kept {};
 /// The own card is out of etcd.
 struct Resigned {};
 
 /// What an answer comes to. A call: that is to be asked next.
-using Ballot = std::variant<Call, Elected, Follow, RunClosed, Kept, Resigned>;
+using Ballot = std::variant<Call, Elected, Follow, RunClosed, Unchanged, Kept, Resigned>;
 
 class Election {
 public:
@@ -51,6 +55,10 @@ public:
     /// before and not answered.
     Call look();
 
+    /// Once told whom to follow: is that so no longer? Answered when it changes, or after some
+    /// seconds. Ends as look() does, or as Unchanged.
+    Call watch();
+
     /// Once elected, several times within kLease. Ends as Kept, or if the lease was lost, as look()
     /// does.
     Call keep_alive();
@@ -63,14 +71,17 @@ public:
     Result<Ballot> hear(std::string_view answer);
 
 private:
-    enum class Asked { nothing, state, lease, claim, beat, last_lease, closing };
+    enum class Asked { nothing, state, lease, claim, change, beat, last_lease, closing };
 
     Call ask(Asked what, std::string path, std::string body);
     Call grant(Asked what, Duration life);
     Call claim();
     Call close(const std::string& lease);
     Result<Ballot> read_state(std::string_view closed, std::string_view card);
+    Result<Ballot> read_change(std::string_view lines);
 
+    std::string keys_;         ///< what both keys begin with
+    std::string revision_;     ///< etcd's, when the keys were read last
     std::string coordinator_;  ///< the keys and the own card, as JSON has them: in base64
     std::string closed_;
     BusinessCard own_;

@@ -9,7 +9,7 @@
 namespace torchelastic::rdzv {
 
 /// Goes up with every change of this file.
-constexpr std::uint32_t kPostVersion = 2;
+constexpr std::uint32_t kPostVersion = 3;
 
 /// Whom to ask.
 struct PostServer {
@@ -33,10 +33,11 @@ struct PostAnswer {
 struct PostModule {
     std::uint32_t version;  ///< kPostVersion of the module's build
 
-    /// POSTs `body`, which is JSON, and blocks until there is an answer. May be called from several
-    /// threads at once.
+    /// POSTs `body`, which is JSON, and blocks until there is an answer. With `lines`, of an answer
+    /// that may never end: until there are so many lines of it, or no more have come within the
+    /// patience. May be called from several threads at once.
     void (*post)(const PostServer* server, const char* path, const char* body, std::size_t size,
-                 const PostAnswer* answer);
+                 std::uint32_t lines, const PostAnswer* answer);
 };
 
 }  // namespace torchelastic::rdzv

@@ -4,6 +4,13 @@ torchelastic_unit_test(rdzv_election_test LINKS torchelastic::rdzv nlohmann_json
 torchelastic_unit_test(rdzv_endpoint_test LINKS torchelastic::rdzv)
 torchelastic_unit_test(rdzv_pmix_test LINKS torchelastic::rdzv)
 
+if(TARGET rdzv_etcd)
+    torchelastic_unit_test(etcd_module_test LINKS torchelastic::rdzv)
+    target_compile_definitions(etcd_module_test
+        PRIVATE ETCD_MODULES="${CMAKE_LIBRARY_OUTPUT_DIRECTORY}")
+    add_dependencies(etcd_module_test rdzv_etcd)
+endif()
+
 # Modules for the loader: one that works, and each way to be broken.
 torchelastic_unit_test(rdzv_module_test LINKS torchelastic::rdzv)
 set(modules ${CMAKE_BINARY_DIR}/tests/modules)

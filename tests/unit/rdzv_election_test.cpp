@@ -209,6 +209,47 @@ TEST(Election, asks_as_etcd_3_4_wants_to_be_asked) {
     EXPECT_EQ(std::get<Call>(*grant), (Call{"/v3/lease/grant", R"({"TTL":"5"})"}));
 }
 
+TEST(Election, watches_both_keys_from_where_it_looked_last) {
+    Etcd etcd;
+    Agent first("a", "j");
+    Agent second("b", "j");
+    first.look(etcd);
+    EXPECT_TRUE(is<Follow>(second.look(etcd)));
+    const Call watch = second.election.watch();
+    EXPECT_EQ(watch, (Call{"/v3/watch",
+                           R"({"create_request":{"key":"L3RvcmNoZWxhc3RpYy9qLw==",)"
+                           R"("range_end":"L3RvcmNoZWxhc3RpYy9qMA==","start_revision":"5"}})",
+                           2}));
+    const auto ballot = second.election.hear(
+        R"({"result":{"header":{"revision":"4"},"created":true}})"
+        "\n"
+        R"({"result":{"header":{"revision":"5"},"events":[{"type":"DELETE","kv":{"key":"YQ=="}}]}})"
+        "\n");
+    ASSERT_TRUE(ballot) << ballot.error().text();
+    EXPECT_TRUE(is<Call>(*ballot));
+    etcd.expire(etcd.last);
+    EXPECT_TRUE(is<Elected>(second.lead(etcd, std::get<Call>(*ballot))));
+}
+
+TEST(Election, looks_again_later_where_it_sees_no_change) {
+    Etcd etcd;
+    Agent first("a");
+    first.look(etcd);
+    const std::string created = R"({"result":{"header":{},"created":true}})";
+    for (const std::string& answer :
+         {created + "\n", created + "\n" + R"({"result":{"canceled":true,"compact_revision":"9"}})",
+          created + "\n" + R"({"result":{"events")",
+          std::string(R"({"error":{"grpc_code":7,"message":"etcdserver: permission denied"}})"),
+          std::string("<html>"), std::string()}) {
+        Agent second("b");
+        EXPECT_TRUE(is<Follow>(second.look(etcd)));
+        second.election.watch();
+        const auto ballot = second.election.hear(answer);
+        ASSERT_TRUE(ballot) << ballot.error().text();
+        EXPECT_TRUE(is<Unchanged>(*ballot)) << answer;
+    }
+}
+
 TEST(Election, believes_nothing_else) {
     for (const char* answer : {"", "<html>", "7", "[]", "{\"ID\":", "null"}) {
         Agent agent("a");
