@@ -87,10 +87,13 @@ Endpoint endpoint_or_host(const std::string& text, std::uint16_t port) {
 rdzv::MeetingPoint endpoint_of_c10d(const options::Options& options) {
     const std::string text = options.rdzv_endpoint.value_or("localhost");
     const Endpoint endpoint = endpoint_or_host(text, kC10dPort);
+    const char* const path = options.rdzv_conf.file_store
+                                 ? " (agents meet at HOST[:PORT]; store_type=file has no effect)"
+                                 : "";
     return {.host = endpoint.host,
             .ports = {endpoint.port},
             .is_host = options.rdzv_conf.is_host,
-            .option = "--rdzv-endpoint=" + text};
+            .option = "--rdzv-endpoint=" + text + path};
 }
 
 /// By the variables of etcdctl: a command line is for everybody to read.

@@ -80,8 +80,11 @@ void RoundStore::close() {
 
 bool rank0_serves_store(options::WorkerStore asked, const Environment& base) {
     if (asked != options::WorkerStore::automatic) return asked == options::WorkerStore::rank0;
-    const auto libuv = base.find("USE_LIBUV");
-    return libuv != base.end() && libuv->second == "0";
+    const auto says = [&](const char* name, const char* value) {
+        const auto found = base.find(name);
+        return found != base.end() && found->second == value;
+    };
+    return says("USE_LIBUV", "0") || says("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1");
 }
 
 }  // namespace torchelastic::agent

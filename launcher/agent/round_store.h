@@ -51,9 +51,9 @@ private:
     std::optional<net::ReservedPort> reserved_;
 };
 
-/// Whether worker rank 0 serves the store instead of its agent: as asked for, and by itself where
-/// USE_LIBUV=0 says that torch lacks libuv: it then refuses even to be a client of a store that it
-/// does not host itself.
+/// Whether worker rank 0 serves the store instead of its agent: as asked for, by option or by
+/// torchrun's TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1, and by itself where USE_LIBUV=0 says that torch
+/// lacks libuv: it then refuses even to be a client of a store that it does not host itself.
 bool rank0_serves_store(options::WorkerStore asked, const Environment& base);
 
 }  // namespace torchelastic::agent

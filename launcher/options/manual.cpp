@@ -83,8 +83,8 @@ is not given.
 Counts where
 .Fl \-log\-line\-prefix\-template
 is not given.
-.It Ev USE_LIBUV
-If it is 0,
+.It Ev USE_LIBUV , Ev TORCH_DISABLE_SHARE_RDZV_TCP_STORE
+If the former is 0, or the latter 1,
 .Fl \-worker\-store Ns = Ns Cm auto
 is
 .Cm rank0 .

@@ -6,6 +6,7 @@ in who comes, and say what is wrong."""
 import random
 import signal
 import socket
+import textwrap
 import time
 
 import alone
@@ -83,6 +84,19 @@ def two_agents_sum(place):
                             environment={"PYTHON_EXEC": python}) for workers in (1, 3)], 0, 0,
                  limit=120)
     equal(len(list(place.folder.glob("summed.*"))), 4, "workers that summed")
+
+
+def store_of_worker_rank0(place):
+    """As torchrun's agents did before they shared theirs, and as its variable still asks for."""
+    python = harness.python_with_torch()
+    script = place.script("sum.py", 'import os; print(os.environ["TORCHELASTIC_USE_AGENT_STORE"])\n'
+                          + textwrap.dedent(SUM))
+    for value, shown in (("0", "True"), ("1", "False")):
+        job = Job(place, "--nnodes=2", "--rdzv-id=sum")
+        agents = [job.agent(script, environment={
+            "PYTHON_EXEC": python, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": value}) for _ in range(2)]
+        output = expect_codes(agents, 0, 0, limit=120)
+        equal(count(f"^{shown}$", output), 2, "TORCHELASTIC_USE_AGENT_STORE", output)
 
 
 def static_ranks_sum(place):
@@ -213,6 +227,11 @@ def wrong_names(place):
     job = Job(place, "--nnodes=2", host="a" * 300)
     output = expect_codes([job.shell("true")], 1)
     equal(count("find the node where the agents meet: look up", output), 1, "why", output)
+    output = expect_codes([place.start(
+        "--nnodes=2", "--rdzv-backend=c10d", "--rdzv-endpoint=/tmp/meet",
+        "--rdzv-conf=store_type=file", "--no-python", "true", command=("run",))], 1)
+    equal(count("--rdzv-endpoint=/tmp/meet .*store_type=file has no effect", output), 1,
+          "why agents do not meet in a file", output)
 
 
 def strangers(place):
@@ -229,7 +248,7 @@ def strangers(place):
     equal(len(list(place.folder.glob("ran.*"))), 2, "both of the job ran")
 
 
-alone.run_cases(__doc__, (one_agent_of_two, two_agents_sum, static_ranks_sum,
-                          static_ranks_are_the_users, same_rank_twice, failures_are_everyones,
-                          killed_agent, replaced_agent, newcomers, nobody_comes, wrong_names,
-                          strangers))
+alone.run_cases(__doc__, (one_agent_of_two, two_agents_sum, store_of_worker_rank0,
+                          static_ranks_sum, static_ranks_are_the_users, same_rank_twice,
+                          failures_are_everyones, killed_agent, replaced_agent, newcomers,
+                          nobody_comes, wrong_names, strangers))

@@ -161,6 +161,10 @@ TEST(WorkerStore, is_the_agents_unless_told_or_torch_cannot) {
     EXPECT_FALSE(rank0_serves_store(WorkerStore::automatic, {{"USE_LIBUV", "1"}}));
     EXPECT_TRUE(rank0_serves_store(WorkerStore::automatic, no_libuv));
     EXPECT_FALSE(rank0_serves_store(WorkerStore::agent, no_libuv));
+    const char* const not_shared = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE";
+    EXPECT_TRUE(rank0_serves_store(WorkerStore::automatic, {{not_shared, "1"}}));
+    EXPECT_FALSE(rank0_serves_store(WorkerStore::automatic, {{not_shared, "0"}}));
+    EXPECT_FALSE(rank0_serves_store(WorkerStore::agent, {{not_shared, "1"}}));
     EXPECT_TRUE(rank0_serves_store(WorkerStore::rank0, {}));
 }
 
