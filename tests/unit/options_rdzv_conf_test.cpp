@@ -101,20 +101,34 @@ TEST(RendezvousConf, checks_the_keys_of_torchruns_backends) {
         parse_rendezvous_conf("ssl_cert=/a=b,ssl_cert_key=/k,ca_cert=/c,etcd_prefix=/p")->etcd,
         parse_rendezvous_conf("cert=/a=b,key=/k,cacert=/c,etcd_prefix=/p")->etcd);
     EXPECT_EQ(parse_rendezvous_conf("cert=/a=b")->etcd.cert, "/a=b");
-    EXPECT_EQ(parse_rendezvous_conf("is_host=True")->is_host, true);
-    EXPECT_EQ(parse_rendezvous_conf("is_host=n")->is_host, false);
     const std::pair<const char*, const char*> bad[] = {
         {"timeout=1.5", "timeout takes a whole number of seconds above 0, not '1.5'"},
         {"read_timeout=0", "read_timeout takes a whole number of seconds above 0, not '0'"},
         {"store_type=x", "store_type takes tcp or file, not 'x'"},
-        {"is_host=maybe", "is_host takes true or false, not 'maybe'"},
-        {"is_host=2", "is_host takes true or false, not '2'"},
         {"rank=-1", "rank takes a whole number of at least 0, not '-1'"},
         {"protocol=ftp", "protocol takes http or https, not 'ftp'"},
         {"cert=", "the key 'cert' must have a value"},
     };
     for (const auto& [text, expected] : bad)
         EXPECT_EQ(error_of(parse_rendezvous_conf(text)), expected);
+}
+
+/// The words, and those that are none, are of torch's own tests.
+TEST(RendezvousConf, reads_truth_and_whole_numbers_as_torch_does) {
+    for (const std::string word : {"1", "True", "tRue", "T", "t", "yEs", "Y"})
+        EXPECT_EQ(parse_rendezvous_conf("is_host=" + word)->is_host, true) << word;
+    for (const std::string word : {"0", "False", "faLse", "F", "f", "nO", "N"})
+        EXPECT_EQ(parse_rendezvous_conf("is_host=" + word)->is_host, false) << word;
+    for (const std::string word : {"01", "Flse", "Ture", "g", "4", "_", "truefalse", "2", "-1"}) {
+        EXPECT_EQ(error_of(parse_rendezvous_conf("is_host=" + word)),
+                  "is_host takes true or false, not '" + word + "'");
+    }
+    for (const std::string number : {"4", "  4", " 4 ", "+4"})
+        EXPECT_EQ(parse_rendezvous_conf("join_timeout=" + number)->join_timeout, 4s) << number;
+    for (const std::string number : {"a", "0a", "3b", "abc", "-10"}) {
+        EXPECT_EQ(error_of(parse_rendezvous_conf("join_timeout=" + number)),
+                  "join_timeout takes a whole number of seconds above 0, not '" + number + "'");
+    }
 }
 
 TEST(RendezvousConf, survives_random_bytes) {
