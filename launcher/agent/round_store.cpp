@@ -1,8 +1,8 @@
 // Opening and closing the workers' store.
 #include "agent/round_store.h"
 
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "base/endpoint.h"
 #include "net/host.h"
@@ -17,7 +17,7 @@ RoundStore::RoundStore(net::Loop& loop, report::Log& log, const options::Options
       port_(options.master_port),
       address_(std::move(address)),
       alone_(alone),
-      lets_all_in_(!alone && options.local_addr) {
+      lets_all_in_(!alone && !knows_all_clients(options.local_addr, net::interfaces())) {
     if (options.rdzv_conf.port_range) range_.emplace(*options.rdzv_conf.port_range);
 }
 
@@ -56,8 +56,7 @@ Result<coordinator::Ready> RoundStore::serve(std::uint16_t port) {
     return coordinator::Ready{server_->port(), true};
 }
 
-// torch's clients can prove no more than where they come from. Among several nodes one whose
-// workers go out by another address than its agent (--local-addr) cannot be told from a stranger.
+// torch's clients can prove no more than where they come from.
 void RoundStore::begin(const coordinator::Assignment& assignment) {
     if (assignment.group_rank != 0) return close();
     if (!server_) return;
@@ -76,6 +75,15 @@ void RoundStore::begin(const coordinator::Assignment& assignment) {
 void RoundStore::close() {
     server_.reset();
     reserved_.reset();
+}
+
+bool knows_all_clients(const std::optional<std::string>& local_addr,
+                       const std::vector<net::Interface>& interfaces) {
+    if (!local_addr) return true;
+    const std::string address = plain_address(*local_addr);
+    return std::any_of(interfaces.begin(), interfaces.end(), [&](const net::Interface& each) {
+        return each.address == address && !each.link_local;
+    });
 }
 
 bool rank0_serves_store(options::WorkerStore asked, const Environment& base) {

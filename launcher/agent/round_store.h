@@ -4,10 +4,12 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/environment.h"
 #include "base/result.h"
 #include "coordinator/messages.h"
+#include "net/host.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/port_range.h"
@@ -50,6 +52,13 @@ private:
     std::optional<store::Server> server_;
     std::optional<net::ReservedPort> reserved_;
 };
+
+/// Whether the workers of other nodes come from addresses that their agents have told. They do
+/// where this node is called by an address of its own. They may not where --local-addr is one that
+/// somebody translates, of whom the workers' connections then come, or a name, of which only a
+/// resolver knows that, or link-local: agents do not tell of those.
+bool knows_all_clients(const std::optional<std::string>& local_addr,
+                       const std::vector<net::Interface>& interfaces);
 
 /// Whether worker rank 0 serves the store instead of its agent: as asked for, by option or by
 /// torchrun's TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1, and by itself where USE_LIBUV=0 says that torch

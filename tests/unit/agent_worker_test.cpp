@@ -168,6 +168,37 @@ TEST(WorkerStore, is_the_agents_unless_told_or_torch_cannot) {
     EXPECT_TRUE(rank0_serves_store(WorkerStore::rank0, {}));
 }
 
+TEST(KnowsAllClients, of_a_node_that_is_called_by_an_address_of_its_own) {
+    const std::vector<net::Interface> interfaces = {
+        {.name = "lo", .address = "127.0.0.1", .loopback = true},
+        {.name = "lo", .address = "::1", .loopback = true},
+        {.name = "eth0", .address = "10.0.0.1"},
+        {.name = "ib0", .address = "10.1.0.1"},
+        {.name = "ib0", .address = "fd77::1"},
+        {.name = "bmc", .address = "169.254.3.1", .link_local = true},
+        {.name = "eth0", .address = "fe80::1", .link_local = true}};
+    const struct {
+        const char* what;
+        std::optional<std::string> local_addr;
+        bool knows;
+    } kCases[] = {
+        {"it was not told what to be called", {}, true},
+        {"one interface", "10.0.0.1", true},
+        {"the other", "10.1.0.1", true},
+        {"IPv6", "fd77::1", true},
+        {"IPv4 written as IPv6", "::ffff:10.1.0.1", true},
+        {"all agents are here", "127.0.0.1", true},
+        {"all agents are here, by IPv6", "::1", true},
+        {"translated by a router", "192.0.2.1", false},
+        {"a name", "n1", false},
+        {"link-local", "169.254.3.1", false},
+        {"link-local, by IPv6", "fe80::1%eth0", false},
+    };
+    for (const auto& each : kCases) {
+        EXPECT_EQ(knows_all_clients(each.local_addr, interfaces), each.knows) << each.what;
+    }
+}
+
 TEST(GlooInterface, is_chosen_only_where_the_hosts_own_name_leads_nowhere) {
     const std::vector<net::Interface> interfaces = {
         {.name = "lo", .address = "127.0.0.1", .loopback = true},
