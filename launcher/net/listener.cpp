@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <utility>
 
 #include <asio/ip/tcp.hpp>
@@ -112,31 +113,64 @@ std::uint16_t Listener::port() const {
     return state_->acceptor.local_endpoint(ignored).port();
 }
 
-Result<ReservedPort> ReservedPort::open(std::uint16_t port) {
-    Fd fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in6 any6{};
-    any6.sin6_family = AF_INET6;
-    any6.sin6_port = htons(port);
-    sockaddr_in any4{};
-    any4.sin_family = AF_INET;
-    any4.sin_port = htons(port);
-    auto* address = reinterpret_cast<sockaddr*>(&any6);
-    socklen_t length = sizeof any6;
-    if (!fd) {
-        fd = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        address = reinterpret_cast<sockaddr*>(&any4);
-        length = sizeof any4;
+namespace {
+
+/// A port of all addresses of one family.
+class Anywhere {
+public:
+    Anywhere(int family, std::uint16_t port) : six_(family == AF_INET6) {
+        v6_.sin6_family = AF_INET6;
+        v4_.sin_family = AF_INET;
+        v6_.sin6_port = v4_.sin_port = htons(port);
     }
+
+    bool bind(const Fd& fd) { return ::bind(fd.get(), address(), size_) == 0; }
+    bool read(const Fd& fd) { return ::getsockname(fd.get(), address(), &size_) == 0; }
+    std::uint16_t port() const { return ntohs(six_ ? v6_.sin6_port : v4_.sin_port); }
+
+private:
+    sockaddr* address() {
+        return six_ ? reinterpret_cast<sockaddr*>(&v6_) : reinterpret_cast<sockaddr*>(&v4_);
+    }
+
+    bool six_;
+    sockaddr_in6 v6_{};
+    sockaddr_in v4_{};
+    socklen_t size_ = six_ ? sizeof v6_ : sizeof v4_;
+};
+
+Fd tcp_socket(int family) {
+    return Fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+}  // namespace
+
+Result<ReservedPort> ReservedPort::open(std::uint16_t port) {
+    Fd fd = tcp_socket(AF_INET6);
+    Anywhere here(fd ? AF_INET6 : AF_INET, port);
+    if (!fd) fd = tcp_socket(AF_INET);
     const int yes = 1;
     const int no = 0;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
-    if (::bind(fd.get(), address, length) != 0 || ::getsockname(fd.get(), address, &length) != 0) {
+    if (!here.bind(fd) || !here.read(fd)) {
         return failure(
             Error::from_errno(port == 0 ? "reserve a port" : fmt::format("reserve port {}", port)));
     }
-    const in_port_t bound = address->sa_family == AF_INET6 ? any6.sin6_port : any4.sin_port;
-    return ReservedPort(std::move(fd), ntohs(bound));
+    return ReservedPort(std::move(fd), here.port());
+}
+
+// With SO_REUSEADDR, which listeners need for the sake of ended connections, a port that is bound
+// but not listened on could be had by two.
+bool is_untouched(std::uint16_t port) {
+    for (const int family : {AF_INET6, AF_INET}) {
+        const Fd fd = tcp_socket(family);
+        if (!fd) continue;
+        const int yes = 1;
+        ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+        if (!Anywhere(family, port).bind(fd) && errno == EADDRINUSE) return false;
+    }
+    return true;
 }
 
 }  // namespace torchelastic::net

@@ -49,4 +49,8 @@ private:
     std::uint16_t port_ = 0;
 };
 
+/// Nobody has bound the port, not even to leave it to a child (ReservedPort), and no connection of
+/// the last minute ended on it.
+bool is_untouched(std::uint16_t port);
+
 }  // namespace torchelastic::net

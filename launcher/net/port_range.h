@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "net/listener.h"
 
 namespace torchelastic::net {
 
@@ -25,7 +26,7 @@ public:
         std::string trouble;
         for (std::size_t i = 0; i < 2 * size_; ++i) {
             const std::uint16_t port = next();
-            if (i < size_ && !untouched(port)) continue;
+            if (i < size_ && !is_untouched(port)) continue;
             auto opened = attempt(port);
             if (opened) return opened;
             trouble = opened.error().text();
@@ -36,10 +37,6 @@ public:
 private:
     std::uint16_t next();
     Error full(const std::string& trouble) const;
-
-    /// Nobody has bound it, not even to leave it to a child (ReservedPort), and no connection of
-    /// the last minute ended on it.
-    static bool untouched(std::uint16_t port);
 
     std::uint16_t first_;
     std::size_t size_;

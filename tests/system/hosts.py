@@ -1,7 +1,7 @@
-"""Hosts with addresses of their own, for the system tests: network namespaces on a switch, each with
-its own host name and /etc/hosts. The test runs with all of them in namespaces of its own, processes
-included: whatever ends it, the kernel ends them, and the machine's network is never touched.
-Standard library only, as harness.py."""
+"""Hosts with addresses of their own, for the system tests: network namespaces on a switch, each
+with its own host name and /etc/hosts. The test runs with all of them in namespaces of its own,
+processes included: whatever ends it, the kernel ends them, and the machine's network is never
+touched. Standard library only, as harness.py."""
 
 import contextlib
 import os
@@ -15,7 +15,8 @@ ISOLATED = "TORCHELASTIC_TEST_ISOLATED"
 PORT = "29400"
 
 # Says when it is ready, and is there until it is killed.
-HOLD = 'hostname "$1" && mount --bind "$2" /etc/hosts && ip link set lo up && echo && exec sleep inf'
+HOLD = ('hostname "$1" && mount --bind "$2" /etc/hosts && ip link set lo up && echo && '
+        'exec sleep inf')
 
 
 def isolate():
@@ -102,8 +103,9 @@ class Host:
 
 @contextlib.contextmanager
 def network(folder, count, v4=True, second=False, own_name=None):
-    """That many hosts, n1 and so on, at 10.77.0.1 and so on. `v4`: else fd77::1 and so on are all they
-    have. `second`: eth1 has 10.78.0.1 and so on. `own_name`: where a host finds itself by name."""
+    """That many hosts, n1 and so on, at 10.77.0.1 and so on. `v4`: else fd77::1 and so on are all
+    they have. `second`: eth1 has 10.78.0.1 and so on. `own_name`: where a host finds itself by
+    name."""
     hosts = []
     prefix = "10.77.0." if v4 else "fd77::"
     ip("link set lo up", "link add switch type bridge mcast_snooping 0", "link set switch up",

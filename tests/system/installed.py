@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What `cmake --install` makes can be moved as a whole, and works where it comes to lie: its program,
-its torchrun, its modules; and it is gone when the files of its manifest are."""
+"""What `cmake --install` makes can be moved as a whole, and works where it comes to lie: its
+program, its torchrun, its modules; and it is gone when the files of its manifest are."""
 
 import pathlib
 import re

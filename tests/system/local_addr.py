@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""--local-addr: workers find the store at that address, those of all the job's hosts by whichever of
-their addresses, and a host that is not of the job is not let in."""
+"""--local-addr: workers find the store at that address, those of all the job's hosts by whichever
+of their addresses, and a host that is not of the job is not let in."""
 
 import signal
 
