@@ -69,7 +69,7 @@ constexpr auto kFields = std::to_array<EventField>({
     {"hostname", "text", "the node"},
     {"state", "text", "torchrun's state, by the kind of event"},
     {"total_run_time", "seconds", "since the agent's start"},
-    {"rdzv_backend", "text", "slurm, pmix or standalone"},
+    {"rdzv_backend", "text", "slurm, pmix, c10d, static, etcd or standalone"},
     {"raw_error", "text", "JSON: what the worker's error file says"},
     {"metadata", "text",
      "JSON, torchrun's: group_world_size, entry_point; of a worker in lists of one: "
