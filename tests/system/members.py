@@ -41,30 +41,27 @@ def listens(host):
 
 
 def spare_steps_in(place, folder):
-    """More agents than MAX: one stands by, steps in for the first that is lost, and has no time
-    limit; one that is not needed ends well with the others."""
+    """More agents than MAX: they stand by, with no time limit, and one steps in for the first that
+    is lost; who is not needed ends well with the others."""
     with hosts.network(folder, 3) as there:
         running = Running(place, there[:2], "--nnodes=2", "--rdzv-conf=join_timeout=3",
                           script=MARK + UNTIL_GO)
-        spare = running.job.shell(there[2], MARK + UNTIL_GO)
-        spare.wait_until(lambda: linked(there[2]), SOON, "it has met the coordinator")
-        time.sleep(4)  # longer than join_timeout: a spare is in nobody's way
+        spares = [running.job.shell(there[2], MARK + UNTIL_GO) for _ in range(2)]
+        spares[0].wait_until(lambda: links(there[2]) == 2, SOON, "they have met the coordinator")
+        time.sleep(4)  # longer than join_timeout: who stands by is in nobody's way
         running.expect_rounds(1)
         os.kill(running.agent_pid("n2"), signal.SIGKILL)
         running["n2"].wait(SOON)
-        running.agents["n3"] = spare
         running.expect(2, names=("n3",))
-        late = running.job.shell(there[1], MARK + UNTIL_GO)
-        late.wait_until(lambda: linked(there[1]), SOON, "it has met the coordinator")
         (place.folder / "go").touch()
-        output = expect_codes([running["n1"], spare, late], 0, 0, 0)
+        output = expect_codes([running["n1"], *spares], 0, 0, 0)
         equal(count("lost node n2", output), 1, "the loss", output)
 
 
-def linked(host):
-    """It has a connection to the endpoint. One that was turned away would try again."""
-    port = f":{int(hosts.PORT):04X} 01"
-    return port in pathlib.Path(f"/proc/{host.pid}/net/tcp").read_text()
+def links(host):
+    """How many of its agents have a connection to the endpoint."""
+    table = pathlib.Path(f"/proc/{host.pid}/net/tcp").read_text()
+    return table.count(f":{int(hosts.PORT):04X} 01 ")
 
 
 def one_host_leaves(place, folder):
