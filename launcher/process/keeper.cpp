@@ -1,6 +1,7 @@
 // The keeper's wait, the agent's beginnings, and the handler that runs when the keeper is gone.
 #include "process/keeper.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,7 +10,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
+#include "base/signal_name.h"
 #include "process/end_tree.h"
 #include "process/exit_status.h"
 #include "process/tree.h"
@@ -20,6 +23,7 @@ namespace {
 
 constexpr auto kAgentLimit = std::chrono::seconds(30);
 constexpr auto kKeeperLimit = std::chrono::seconds(60);
+constexpr int kRoomForWords = 2000;  // milliseconds
 
 /// Sent by the kernel to the agent when the keeper dies. Nobody else uses it.
 int keeper_died_signal() {
@@ -101,6 +105,18 @@ void name_stragglers() {
     }
 }
 
+/// Nobody else can: the agent's own log ended with it. A stderr that takes nothing may not keep the
+/// keeper for ever.
+void tell_of_killed_agent(int signal) {
+    const std::string name = signal_name(signal);
+    const char* hint =
+        signal == SIGKILL ? " (by somebody, or by the kernel for lack of memory: see dmesg)" : "";
+    pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    if (::poll(&room, 1, kRoomForWords) != 1) return;
+    std::fprintf(stderr, "torchelastic: the agent was killed by %s%s; ended all workers\n",
+                 name.c_str(), hint);
+}
+
 }  // namespace
 
 int run_under_keeper(const std::function<int()>& agent, const char* scratch) {
@@ -128,6 +144,7 @@ int run_under_keeper(const std::function<int()>& agent, const char* scratch) {
     ::setpgid(pid, pid);  // whichever of the two comes first, no signal falls between
     const ExitStatus status = await_agent(pid, signals);
     if (!end_tree(kKeeperLimit)) name_stragglers();
+    if (status.signal() != 0) tell_of_killed_agent(status.signal());
     return status.code();
 }
 

@@ -15,7 +15,8 @@ namespace torchelastic::process {
 ///
 /// The keeper passes on to the agent every signal that it can, except SIGHUP under nohup; SIGTSTP
 /// also stops the keeper, so that the shell or Slurm sees the job stopped. When the agent is dead
-/// it kills what is left below it, proves that nothing is, and only then returns.
+/// it kills what is left below it, proves that nothing is, and only then returns; of an agent that
+/// was killed it says so on stderr, where nobody else can.
 ///
 /// The agent is a child subreaper in a process group of its own, in the keeper's session: Ctrl-C
 /// and `kill -- -PGID` reach it once, through the keeper. (Workers keep the terminal as stdin: a

@@ -212,7 +212,10 @@ def killed_without_a_word(place):
         pid = job.pid if whom == "keeper" else place.agent_of(job.pid)
         os.kill(pid, signal.SIGKILL)
         place.expect_nothing_left(job.output(), 1)
-        equal(job.wait(20).code, -9 if whom == "keeper" else 137, f"exit code without {whom}")
+        ended = job.wait(20)
+        equal(ended.code, -9 if whom == "keeper" else 137, f"exit code without {whom}")
+        equal(harness.count(f"^torchelastic: the {whom}.* was killed", ended.output), 1,
+              f"a word of the {whom}'s end", ended.output)
         clear(place)
 
 
