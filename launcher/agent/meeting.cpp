@@ -18,7 +18,6 @@
 #include "rdzv/module.h"
 #include "rdzv/pmix.h"
 #include "rdzv/slurm.h"
-#include "slurm/ports.h"
 
 namespace torchelastic::agent {
 
@@ -26,10 +25,8 @@ namespace {
 
 using options::Backend;
 
-constexpr std::uint16_t kC10dPort = 29400;    // torchrun's
-constexpr std::uint16_t kEtcdPort = 2379;     // etcd's
-constexpr std::uint16_t kStaticPort = 29500;  // torchrun's
-constexpr std::uint16_t kStaticPorts = 8;
+constexpr std::uint16_t kC10dPort = 29400;  // torchrun's
+constexpr std::uint16_t kEtcdPort = 2379;   // etcd's
 
 rdzv::Settings settings(const options::Options& options) {
     rdzv::Settings settings;
@@ -127,24 +124,13 @@ std::unique_ptr<rdzv::Rendezvous> etcd_rendezvous(net::Loop& loop, const Place& 
         rdzv::carry_by_module(folders_of_modules(environment), std::move(etcd)));
 }
 
-/// The workers' store is at --master-port itself, where programs may look for it (init_method):
-/// agents meet at one of the ports behind it, or of those that a firewall leaves open.
 rdzv::MeetingPoint endpoint_of_static(const options::Options& options) {
-    const auto& range = options.rdzv_conf.port_range;
     const std::string host = options.master_addr.value_or("127.0.0.1");
-    const std::uint16_t first = options.master_port.value_or(kStaticPort);
-    rdzv::MeetingPoint point{.membership = coordinator::Membership::ranked,
-                             .host = host,
-                             .is_host = options.node_rank == 0,
-                             .option = fmt::format("--master-addr={}", host)};
-    if (range) {
-        point.ports =
-            slurm::port_sequence(options.rdzv_id, kStaticPorts, {range->first, range->second});
-        std::erase(point.ports, first);
-    }
-    for (std::uint16_t i = 1; !range && i <= kStaticPorts; ++i)
-        point.ports.push_back(static_cast<std::uint16_t>(first + i));
-    return point;
+    return {.membership = coordinator::Membership::ranked,
+            .host = host,
+            .ports = static_ports(options),
+            .is_host = options.node_rank == 0,
+            .option = fmt::format("--master-addr={}", host)};
 }
 
 }  // namespace

@@ -7,12 +7,17 @@
 
 #include "base/text.h"
 #include "rdzv/pmix.h"
+#include "slurm/ports.h"
 
 namespace torchelastic::agent {
 
 namespace {
 
 using options::Backend;
+
+constexpr std::uint16_t kStaticPort = 29500;  // torchrun's
+constexpr std::uint16_t kStaticPorts = 8;
+constexpr int kLastPort = 65535;
 
 std::string value_of(const Environment& environment, const char* name) {
     const auto found = environment.find(name);
@@ -107,6 +112,21 @@ Result<void> count_nodes(Place& place, const options::Options& options, std::siz
         "--nnodes={0}: where do the nodes meet? Start it with srun --torchelastic -N{0}, "
         "or say --rdzv-backend=c10d --rdzv-endpoint=HOST:PORT on each of them",
         range.min));
+}
+
+std::vector<std::uint16_t> static_ports(const options::Options& options) {
+    const std::uint16_t port = options.master_port.value_or(kStaticPort);
+    if (const auto& range = options.rdzv_conf.port_range) {
+        auto ports =
+            slurm::port_sequence(options.rdzv_id, kStaticPorts, {range->first, range->second});
+        std::erase(ports, port);
+        return ports;
+    }
+    const bool behind = port + kStaticPorts <= kLastPort;
+    std::vector<std::uint16_t> ports;
+    for (std::uint16_t i = 1; i <= kStaticPorts; ++i)
+        ports.push_back(static_cast<std::uint16_t>(behind ? port + i : port - i));
+    return ports;
 }
 
 }  // namespace torchelastic::agent

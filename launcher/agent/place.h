@@ -1,9 +1,12 @@
 // Where this agent stands: alone, as one of the nodes of a Slurm step, or as what another launcher
-// will say; and how many nodes the job may have. Pure: options and environment come in as values.
+// will say; how many nodes the job may have, and where static's meet. Pure: options and environment
+// come in as values.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/environment.h"
 #include "base/result.h"
@@ -28,5 +31,10 @@ Result<Place> find_place(const options::Options& options, const Environment& env
 
 /// Sets the fewest and the most nodes, given how many there are; an error if that is too few.
 Result<void> count_nodes(Place& place, const options::Options& options, std::size_t nodes);
+
+/// Where static's agents meet, the same on all nodes: the eight ports behind --master-port (before
+/// it, where there are no eight behind), or eight of --port-range. The workers' store is at
+/// --master-port itself, where programs may look for it (init_method).
+std::vector<std::uint16_t> static_ports(const options::Options& options);
 
 }  // namespace torchelastic::agent

@@ -1,4 +1,6 @@
 // Where an agent finds itself, by options and by Slurm's variables.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "agent/place.h"
@@ -140,6 +142,35 @@ TEST(Place, takes_the_token_of_the_plugin_else_the_users) {
     EXPECT_EQ(find_place({}, environment, "host")->allocation->token, "mine");
     environment["TORCHELASTIC_STEP_TOKEN"] = "the plugin's";
     EXPECT_EQ(find_place({}, environment, "host")->allocation->token, "the plugin's");
+}
+
+TEST(StaticPorts, are_the_eight_behind_the_master_port) {
+    options::Options options;
+    EXPECT_EQ(static_ports(options).front(), 29501);
+    options.master_port = 65527;
+    EXPECT_EQ(static_ports(options).back(), 65535);
+    EXPECT_EQ(static_ports(options).size(), 8U);
+}
+
+TEST(StaticPorts, are_before_it_where_none_are_behind) {
+    for (const int port : {65528, 65535}) {
+        options::Options options;
+        options.master_port = static_cast<std::uint16_t>(port);
+        EXPECT_EQ(static_ports(options).front(), port - 1);
+        EXPECT_EQ(static_ports(options).back(), port - 8);
+    }
+}
+
+TEST(StaticPorts, of_a_range_are_the_same_on_all_nodes_and_leave_the_store_its_own) {
+    options::Options options;
+    options.master_port = 31002;
+    options.rdzv_conf.port_range = {31000, 31003};
+    options::Options second = options;
+    second.node_rank = 1;
+    auto ports = static_ports(options);
+    EXPECT_EQ(static_ports(second), ports);
+    std::sort(ports.begin(), ports.end());
+    EXPECT_EQ(ports, (std::vector<std::uint16_t>{31000, 31001, 31003}));
 }
 
 }  // namespace
