@@ -119,7 +119,7 @@ std::vector<std::uint16_t> static_ports(const options::Options& options) {
     if (const auto& range = options.rdzv_conf.port_range) {
         auto ports =
             slurm::port_sequence(options.rdzv_id, kStaticPorts, {range->first, range->second});
-        std::erase(ports, port);
+        if (options.master_port) std::erase(ports, port);
         return ports;
     }
     const bool behind = port + kStaticPorts <= kLastPort;

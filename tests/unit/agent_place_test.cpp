@@ -171,6 +171,9 @@ TEST(StaticPorts, of_a_range_are_the_same_on_all_nodes_and_leave_the_store_its_o
     EXPECT_EQ(static_ports(second), ports);
     std::sort(ports.begin(), ports.end());
     EXPECT_EQ(ports, (std::vector<std::uint16_t>{31000, 31001, 31003}));
+    options.master_port.reset();
+    options.rdzv_conf.port_range = {29500, 29500};
+    EXPECT_EQ(static_ports(options), (std::vector<std::uint16_t>{29500}));
 }
 
 }  // namespace
