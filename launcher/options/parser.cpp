@@ -20,6 +20,9 @@ namespace torchelastic::options {
 
 namespace {
 
+/// Agents show the id before they trust each other, in a frame of 1024 bytes (wire/frame.h).
+constexpr std::size_t kLongestId = 900;
+
 Result<std::string> as_text(std::string_view text) {
     return std::string(text);
 }
@@ -163,6 +166,28 @@ void settle_backend(Fields& fields, Options& options, bool standalone) {
     }
 }
 
+/// What would keep the nodes from meeting, and could not be told where they are.
+void check_meeting(Fields& fields, const Options& options) {
+    const bool by_id = options.rdzv_backend == Backend::c10d ||
+                       options.rdzv_backend == Backend::etcd ||
+                       options.rdzv_backend == Backend::fixed;
+    if (by_id && options.rdzv_id.size() > kLongestId) {
+        fields.fail(Error(fmt::format("{} bytes are too many for what nodes tell each other by: "
+                                      "at most {}",
+                                      options.rdzv_id.size(), kLongestId))
+                        .because(fields.find("rdzv-id")->origin));
+    }
+    const auto& ports = options.rdzv_conf.port_range;
+    const bool meets_in_range = options.rdzv_backend == Backend::fixed && options.master_port;
+    if (meets_in_range && ports &&
+        *ports == PortRange{*options.master_port, *options.master_port}) {
+        fields.fail(Error(fmt::format(
+            "--port-range={0} has no port but --master-port={0}, where the workers' store is: the "
+            "agents need another one",
+            ports->first)));
+    }
+}
+
 void read_rendezvous(Fields& fields, Options& options) {
     bool standalone = false;
     fields.read("rdzv-backend", options.rdzv_backend, as_backend, true);
@@ -180,15 +205,7 @@ void read_rendezvous(Fields& fields, Options& options) {
         options.master_port = std::nullopt;
     }
     settle_backend(fields, options, standalone);
-    const auto& ports = options.rdzv_conf.port_range;
-    const bool meets_in_range = options.rdzv_backend == Backend::fixed && options.master_port;
-    if (meets_in_range && ports &&
-        *ports == PortRange{*options.master_port, *options.master_port}) {
-        fields.fail(Error(fmt::format(
-            "--port-range={0} has no port but --master-port={0}, where the workers' store is: the "
-            "agents need another one",
-            ports->first)));
-    }
+    check_meeting(fields, options);
 }
 
 /// Who runs the script: at most one of three.

@@ -126,6 +126,20 @@ TEST(Parser, knows_the_port_range_by_option_and_by_key) {
     EXPECT_EQ(options({"--master-port=7", "--port-range=7-7", "a"}).master_port, 7);
 }
 
+TEST(Parser, takes_an_id_of_any_length_but_where_nodes_tell_each_other_by_it) {
+    const std::string id = "--rdzv-id=" + std::string(901, 'x');
+    EXPECT_EQ(options({id, "a"}).rdzv_id.size(), 901U);
+    EXPECT_EQ(options({id, "--rdzv-backend=c10d", "a"}).rdzv_id.size(), 901U);
+    for (const char* backend : {"c10d", "etcd", "static"}) {
+        const std::string by = std::string("--rdzv-backend=") + backend;
+        EXPECT_EQ(error({id, by, "--nnodes=2", "a"}),
+                  "argument --rdzv-id/--rdzv_id: 901 bytes are too many for what nodes tell each "
+                  "other by: at most 900");
+        EXPECT_NE(options({"--rdzv-id=" + std::string(900, 'x'), by, "--nnodes=2", "a"}).rdzv_id,
+                  "");
+    }
+}
+
 TEST(Parser, takes_several_endpoints_of_etcd_only) {
     const char* const list = "--rdzv-endpoint=a:1,[::1]:2,c";
     const Options etcd = options({"--rdzv-backend=etcd", "--nnodes=2", list, "a"});
