@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "wire/limits.h"
+
 namespace torchelastic::wire {
 
 namespace {
@@ -313,6 +315,9 @@ Result<Message> decode(std::string_view payload) {
     Reader reader(gatherer.fields());
     std::visit([&](auto& each) { visit(reader, each); }, message);
     if (!reader.trouble().empty()) return bad(reader.trouble());
+    if (const char* field = out_of_range(message)) {
+        return bad(fmt::format("field '{}' is out of range", field));
+    }
     return message;
 }
 
