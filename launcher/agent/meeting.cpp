@@ -171,12 +171,15 @@ rdzv::Meeting meet_nobody(const Place& place, const options::Options& options) {
 }
 
 Result<void> check_address(const options::Options& options, bool alone) {
-    const bool local = alone && !options.master_addr;
-    const auto& name = local ? options.local_addr : options.master_addr;
-    if (!name || is_numeric_address(*name)) return {};
-    auto found = net::resolve(*name);
-    if (found) return {};
-    return failure(std::move(found).error().because(local ? "--local-addr" : "--master-addr"));
+    const auto check = [](const char* option, const std::optional<std::string>& name) {
+        if (!name || is_numeric_address(*name)) return Result<void>();
+        auto found = net::resolve(*name);
+        if (found) return Result<void>();
+        return Result<void>(failure(std::move(found).error().because(option)));
+    };
+    auto checked = check("--master-addr", options.master_addr);
+    if (!checked || (alone && options.master_addr)) return checked;
+    return check("--local-addr", options.local_addr);
 }
 
 std::string backend_name(const Place& place) {

@@ -21,8 +21,8 @@ std::unique_ptr<rdzv::Rendezvous> choose_rendezvous(net::Loop& loop, const Place
 /// What there is to know then.
 rdzv::Meeting meet_nobody(const Place& place, const options::Options& options);
 
-/// Fails if the name under which workers are to find the store, --master-addr or on a single node
-/// --local-addr, means nothing here: they would try for minutes.
+/// Fails if a name under which workers may have to find the store, --master-addr or --local-addr,
+/// means nothing here: they would try for minutes.
 Result<void> check_address(const options::Options& options, bool alone);
 
 /// "pmix", "slurm", "c10d", "etcd", "static", "standalone".

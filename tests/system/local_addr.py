@@ -7,7 +7,7 @@ import signal
 import alone
 import harness
 import hosts
-from harness import count, equal
+from harness import check, count, equal
 
 SUM = """
     import torch, torch.distributed as dist
@@ -98,6 +98,17 @@ def loopback(place):
                             [(n2, n1.address)], [(n1, "127.0.0.1"), (n1, n1.address)])
 
 
+def unknown_name(place):
+    """Of whichever host: no worker is sent there."""
+    with harness.scratch() as folder, hosts.network(folder, 2) as there:
+        for addresses in (("nowhere.invalid", None), (None, "nowhere.invalid")):
+            running = agents(place, "n1:29400", there, addresses, "--no-python", "echo", "a worker")
+            output = expect_codes(running, 1)
+            check("cannot take part: --local-addr: look up 'nowhere.invalid': " in output, "why",
+                  output)
+            equal(count("a worker", output), 0, "workers", output)
+
+
 if __name__ == "__main__":
     hosts.isolate()
-    alone.run_cases(__doc__, [second_interfaces, ipv6, loopback])
+    alone.run_cases(__doc__, [second_interfaces, ipv6, loopback, unknown_name])
