@@ -29,6 +29,7 @@ Agent::Agent(net::Loop& loop, report::Log& log, process::Reaper& reaper, Setup s
       log_(log),
       setup_(std::move(setup)),
       ended_(std::move(ended)),
+      own_card_(card()),
       lifecycle_(setup_.workers.setting.workers),
       workers_(loop, log, reaper, setup_.workers, std::move(logs), setup_.meeting.id,
                [this](int local_rank, std::optional<WorkerFailure> failed) {
@@ -39,41 +40,101 @@ Agent::Agent(net::Loop& loop, report::Log& log, process::Reaper& reaper, Setup s
 
 void Agent::begin() {
     if (auto* host = std::get_if<rdzv::Host>(&setup_.meeting.place)) {
-        hub_.emplace(loop_, log_, setup_.plan, setup_.meeting.id,
-                     HubHandlers{.to_own =
-                                     [this](const Down& message) {
-                                         std::visit([this](const auto& each) { handle(each); },
-                                                    message);
-                                     },
-                                 .done =
-                                     [this](const Done& done) {
-                                         done_ = done;
-                                         end_if_done();
-                                     }});
-        if (host->listener) {
-            hub_->open(std::move(*host->listener), setup_.meeting.credentials, setup_.keep_alive);
-        }
+        coordinate(std::move(*host));
     } else {
-        session_.emplace(std::move(std::get<rdzv::Guest>(setup_.meeting.place).session));
-        session_->hand_over(
-            {.proven = nullptr,
-             .message =
-                 [this](const wire::Message& message) {
-                     std::visit(
-                         [this](const auto& each) {
-                             using Kind = std::decay_t<decltype(each)>;
-                             if constexpr (std::is_constructible_v<Down, const Kind&>) {
-                                 handle(each);
-                             }
-                         },
-                         message);
-                 },
-             .closed = [this](const std::string& why) { handle(LinkLost{why}); }});
+        follow(std::move(std::get<rdzv::Guest>(setup_.meeting.place).session));
+        if (setup_.door) stand_by();
     }
     join();
 }
 
-void Agent::join() {
+void Agent::coordinate(rdzv::Host host) {
+    hub_.emplace(loop_, log_, setup_.plan, setup_.meeting.id, hub_handlers());
+    if (!host.listener) return;
+    hub_->open(std::move(*host.listener), setup_.meeting.credentials, setup_.keep_alive);
+}
+
+HubHandlers Agent::hub_handlers() {
+    return {.to_own = [this](const Down& message) { hear(message); },
+            .done =
+                [this](const Done& done) {
+                    done_ = done;
+                    end_if_done();
+                }};
+}
+
+void Agent::follow(rdzv::Session session) {
+    session_.emplace(std::move(session));
+    session_->hand_over({.proven = nullptr,
+                         .message =
+                             [this](const wire::Message& message) {
+                                 std::visit(
+                                     [this](const auto& each) {
+                                         using Kind = std::decay_t<decltype(each)>;
+                                         if constexpr (std::is_constructible_v<Down, const Kind&>)
+                                             hear(each);
+                                     },
+                                     message);
+                             },
+                         .closed = [this](const std::string& why) { lose(why); }});
+}
+
+/// The connection to whoever coordinates, or is asked to, is gone.
+void Agent::lose(const std::string& why) {
+    const bool died = session_->peer_died();
+    if (reelection_ && reelection_->asks()) return reelection_->missed(why);
+    handle(LinkLost{why});
+    if (!lifecycle_.seeks_coordinator()) return;
+    if (reelection_) return reelection_->lost(why, died);
+    handle(NoCoordinator{why});
+}
+
+void Agent::stand_by() {
+    reelection_.emplace(
+        loop_, log_, std::move(*setup_.door), own_card_, setup_.meeting.credentials,
+        setup_.keep_alive,
+        ReelectionHandlers{
+            .reached = [this](rdzv::Session session) { follow(std::move(session)); },
+            .tell = [this](const Up& message) { tell(message); },
+            .elected =
+                [this](const Inheritance& inheritance, const Report& own,
+                       std::vector<Supporter> supporters) {
+                    take_over(inheritance, own, std::move(supporters));
+                },
+            .joined = [this](rdzv::Session session) { hub_->enter(std::move(session)); },
+            .failed = [this](const std::string& why) { handle(NoCoordinator{why}); }});
+}
+
+void Agent::take_over(const Inheritance& inheritance, const Report& own,
+                      std::vector<Supporter> supporters) {
+    session_.reset();
+    Plan plan = setup_.plan;
+    plan.coordinator = setup_.meeting.id;
+    plan.regather = patience(setup_.keep_alive);
+    hub_.emplace(loop_, log_, plan, inheritance, setup_.meeting.id, hub_handlers());
+    hub_->from_own(own);
+    handle(NewCoordinator{});
+    for (Supporter& each : supporters)
+        hub_->enter(std::move(each.session), each.report);
+}
+
+void Agent::hear(const Down& message) {
+    std::visit(
+        [this](const auto& each) {
+            using Kind = std::decay_t<decltype(each)>;
+            if constexpr (requires(Reelection & reelection) { reelection.hear(each); }) {
+                if (reelection_) reelection_->hear(each);
+            }
+            if constexpr (std::is_same_v<Kind, Lead>) {
+                handle(NewCoordinator{});
+            } else if constexpr (std::is_constructible_v<Event, const Kind&>) {
+                handle(each);
+            }
+        },
+        message);
+}
+
+Card Agent::card() const {
     Card card;
     card.id = setup_.meeting.id;
     card.address = setup_.meeting.address;
@@ -82,7 +143,12 @@ void Agent::join() {
     card.role = setup_.workers.setting.role;
     card.pid = ::getpid();
     if (!setup_.workers.alone) card.other_addresses = rdzv::own_addresses(net::interfaces());
-    tell(Hello{card});
+    if (setup_.door) card.port = setup_.door->port();
+    return card;
+}
+
+void Agent::join() {
+    tell(Hello{own_card_});
     for (const Action& each : lifecycle_.begin(setup_.trouble))
         perform(each);
 }
@@ -100,6 +166,7 @@ void Agent::handle(const Event& event) {
     if (const auto* stop = std::get_if<Stop>(&event)) pass_word(stop->reason);
     for (const Action& each : lifecycle_.handle(event))
         perform(each);
+    if (reelection_ && !lifecycle_.seeks_coordinator()) reelection_->retire();
 }
 
 void Agent::perform(const Action& action) {

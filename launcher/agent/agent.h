@@ -10,6 +10,7 @@
 
 #include "agent/hub.h"
 #include "agent/lifecycle.h"
+#include "agent/reelection.h"
 #include "agent/round_store.h"
 #include "agent/workers.h"
 #include "rdzv/rendezvous.h"
@@ -28,6 +29,7 @@ struct Setup {
     coordinator::Plan plan;  ///< used by the agent that coordinates
     rdzv::KeepAlive keep_alive;
     rdzv::Meeting meeting;
+    std::optional<net::Listener> door;  ///< where others call, should this agent have to coordinate
     Witness witness;
     bool own_console = false;  ///< the coordinator's lines are not read where this agent's are
     std::optional<std::string> trouble;  ///< why this node cannot take part, in the end
@@ -49,7 +51,16 @@ public:
     void pass_on(int signal);
 
 private:
+    void coordinate(rdzv::Host host);
+    void follow(rdzv::Session session);
+    void lose(const std::string& why);
+    void stand_by();
+    void take_over(const coordinator::Inheritance& inheritance, const coordinator::Report& own,
+                   std::vector<Supporter> supporters);
+    HubHandlers hub_handlers();
+    coordinator::Card card() const;
     void join();
+    void hear(const coordinator::Down& message);
     void handle(const Event& event);
     void perform(const Action& action);
     void tell(const coordinator::Up& message);
@@ -64,12 +75,14 @@ private:
     report::Log& log_;
     Setup setup_;
     std::function<void(const coordinator::Verdict&)> ended_;
+    coordinator::Card own_card_;
     Lifecycle lifecycle_;
     Workers workers_;
     RoundStore store_;
 
     std::optional<Hub> hub_;                // this agent coordinates,
-    std::optional<rdzv::Session> session_;  // or that one does
+    std::optional<rdzv::Session> session_;  // or that one does, or is asked to
+    std::optional<Reelection> reelection_;  // where another may have to
     std::optional<coordinator::Verdict> verdict_;
     std::optional<coordinator::Done> done_;
     std::optional<coordinator::WorkerFailure> own_cause_;  ///< the round's first failure here

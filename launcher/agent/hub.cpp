@@ -33,9 +33,17 @@ WorkerFailure by_own_clock(WorkerFailure failure, const std::optional<wire::Cloc
 }  // namespace
 
 Hub::Hub(net::Loop& loop, report::Log& log, Plan plan, AgentId own, HubHandlers handlers)
+    : Hub(loop, log, Coordinator(std::move(plan)), std::move(own), std::move(handlers)) {}
+
+Hub::Hub(net::Loop& loop, report::Log& log, Plan plan, const Inheritance& inheritance, AgentId own,
+         HubHandlers handlers)
+    : Hub(loop, log, Coordinator(std::move(plan), inheritance), std::move(own),
+          std::move(handlers)) {}
+
+Hub::Hub(net::Loop& loop, report::Log& log, Coordinator actor, AgentId own, HubHandlers handlers)
     : loop_(loop),
       log_(log),
-      coordinator_(std::move(plan)),
+      coordinator_(std::move(actor)),
       own_(std::move(own)),
       handlers_(std::move(handlers)),
       timer_(loop) {
@@ -58,7 +66,6 @@ void Hub::from_own(Up message) {
     std::visit([this](auto& each) { handle({own_, std::move(each)}); }, message);
 }
 
-/// A proven peer; who it is, its hello will tell.
 void Hub::enter(rdzv::Session session) {
     const unsigned long number = ++last_stranger_;
     rdzv::Session& kept = strangers_.emplace(number, std::move(session)).first->second;
@@ -68,19 +75,29 @@ void Hub::enter(rdzv::Session session) {
          .closed = [this, number](const std::string&) { strangers_.erase(number); }});
 }
 
+void Hub::enter(rdzv::Session session, const Report& report) {
+    admit(std::move(session), report.card, report);
+}
+
 void Hub::greet(unsigned long stranger, const wire::Message& message) {
     auto node = strangers_.extract(stranger);
-    const auto* hello = std::get_if<Hello>(&message);
-    if (hello == nullptr) return;
-    const AgentId id = hello->card.id;
-    if (const auto refusal = coordinator_.refusal(hello->card)) {
+    if (const auto* hello = std::get_if<Hello>(&message)) {
+        admit(std::move(node.mapped()), hello->card, *hello);
+    } else if (const auto* report = std::get_if<Report>(&message)) {
+        admit(std::move(node.mapped()), report->card, *report);
+    }
+}
+
+void Hub::admit(rdzv::Session session, const Card& card, Up word) {
+    if (const auto refusal = coordinator_.refusal(card)) {
         log_.warning("refused an agent: " + *refusal);
-        node.mapped().send(wire::Message(Finish{{Outcome::refused, 1, *refusal}}));
-        node.mapped().close_when_sent(kFarewell);
+        session.send(wire::Message(Finish{{Outcome::refused, 1, *refusal}}));
+        session.close_when_sent(kFarewell);
         return;
     }
-    adopt(id, std::move(node.mapped()));
-    handle({id, *hello});
+    const AgentId id = card.id;
+    adopt(id, std::move(session));
+    std::visit([&](auto& each) { handle({id, std::move(each)}); }, word);
 }
 
 void Hub::adopt(const AgentId& id, rdzv::Session session) {
@@ -88,7 +105,7 @@ void Hub::adopt(const AgentId& id, rdzv::Session session) {
                        .message = [this, id](const wire::Message& message) { hear(id, message); },
                        .closed =
                            [this, id](const std::string& why) {
-                               handle({id, Lost{why}});
+                               handle({id, Lost{why, sessions_.at(id).peer_died()}});
                            }});
     sessions_.insert_or_assign(id, std::move(session));
 }
@@ -100,8 +117,8 @@ void Hub::hear(const AgentId& id, wire::Message message) {
     std::visit(
         [&](const auto& each) {
             using Kind = std::decay_t<decltype(each)>;
-            // Whatever only a coordinator says, and a second hello, is passed over.
-            if constexpr (!std::is_same_v<Kind, Hello> &&
+            // Whatever only a coordinator says, and a second greeting, is passed over.
+            if constexpr (!std::is_same_v<Kind, Hello> && !std::is_same_v<Kind, Report> &&
                           std::is_constructible_v<Up, const Kind&>) {
                 handle({id, each});
             }

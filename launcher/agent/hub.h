@@ -29,11 +29,24 @@ public:
     void open(net::Listener listener, const rdzv::Credentials& credentials,
               rdzv::KeepAlive keep_alive);
 
+    /// Takes over from a coordinator that was lost.
+    Hub(net::Loop& loop, report::Log& log, coordinator::Plan plan,
+        const coordinator::Inheritance& inheritance, coordinator::AgentId own,
+        HubHandlers handlers);
+
     void from_own(coordinator::Up message);
 
-private:
+    /// A proven peer; who it is, its first word will tell.
     void enter(rdzv::Session session);
+
+    /// The same, whose first word was this.
+    void enter(rdzv::Session session, const coordinator::Report& report);
+
+private:
+    Hub(net::Loop& loop, report::Log& log, coordinator::Coordinator actor, coordinator::AgentId own,
+        HubHandlers handlers);
     void greet(unsigned long stranger, const wire::Message& message);
+    void admit(rdzv::Session session, const coordinator::Card& card, coordinator::Up word);
     void adopt(const coordinator::AgentId& id, rdzv::Session session);
     void hear(const coordinator::AgentId& id, wire::Message message);
     void handle(const coordinator::Event& event);

@@ -26,35 +26,53 @@ Verdict interrupted(int signal) {
 const Lifecycle::Handler Lifecycle::kTable[kStates][kEvents] = {
     // events:  assignment                  stop                         finish
     //          workers started             worker ended                 all stopped
-    //          signalled                   link lost                    cannot announce
+    //          signalled                   link lost                    new coordinator
+    //          no coordinator              cannot announce
     /* waiting */
-    {&Lifecycle::start,           &Lifecycle::ignore,          &Lifecycle::end_now,
-     &Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
-     &Lifecycle::leave_idle,      &Lifecycle::lose_idle,     &Lifecycle::admit_trouble},
+    {&Lifecycle::start,               &Lifecycle::ignore,              &Lifecycle::end_now,
+     &Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::ignore,
+     &Lifecycle::leave_idle,          &Lifecycle::lose_idle,           &Lifecycle::ignore,
+     &Lifecycle::ignore,              &Lifecycle::admit_trouble},
     /* running */
-    {&Lifecycle::ignore,          &Lifecycle::stop,            &Lifecycle::stop_and_end,
-     &Lifecycle::report_started,  &Lifecycle::report_ended,    &Lifecycle::ignore,
-     &Lifecycle::leave_running,   &Lifecycle::lose_running,     &Lifecycle::ignore},
+    {&Lifecycle::ignore,              &Lifecycle::stop,                &Lifecycle::stop_and_end,
+     &Lifecycle::report_started,      &Lifecycle::report_ended,        &Lifecycle::ignore,
+     &Lifecycle::leave_running,       &Lifecycle::lose_running,        &Lifecycle::ignore,
+     &Lifecycle::ignore,              &Lifecycle::ignore},
     /* stopping */
-    {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::end_after_stop,
-     &Lifecycle::ignore,          &Lifecycle::report_victim,   &Lifecycle::announce_again,
-     &Lifecycle::leave_stopping,  &Lifecycle::lose_stopping,     &Lifecycle::ignore},
+    {&Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::end_after_stop,
+     &Lifecycle::ignore,              &Lifecycle::report_victim,       &Lifecycle::announce_again,
+     &Lifecycle::leave_stopping,      &Lifecycle::lose_stopping,       &Lifecycle::ignore,
+     &Lifecycle::ignore,              &Lifecycle::ignore},
     /* leaving */
-    {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::end_after_stop,
-     &Lifecycle::ignore,          &Lifecycle::report_victim,   &Lifecycle::all_stopped_leaving,
-     &Lifecycle::insist,          &Lifecycle::lose_stopping,     &Lifecycle::ignore},
+    {&Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::end_after_stop,
+     &Lifecycle::ignore,              &Lifecycle::report_victim,       &Lifecycle::all_stopped_leaving,
+     &Lifecycle::insist,              &Lifecycle::lose_leaving,        &Lifecycle::ignore,
+     &Lifecycle::ignore,              &Lifecycle::ignore},
     /* left */
-    {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::end_now,
-     &Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
-     &Lifecycle::ignore,          &Lifecycle::lose_idle,     &Lifecycle::ignore},
+    {&Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::end_now,
+     &Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::ignore,
+     &Lifecycle::ignore,              &Lifecycle::lose_left,           &Lifecycle::ignore,
+     &Lifecycle::ignore,              &Lifecycle::ignore},
+    /* bereft */
+    {&Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::end_after_stop,
+     &Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::rest,
+     &Lifecycle::end_alone_stopping,  &Lifecycle::ignore,              &Lifecycle::go_on_stopping,
+     &Lifecycle::despair_stopping,    &Lifecycle::ignore},
+    /* orphaned */
+    {&Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::end_now,
+     &Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::ignore,
+     &Lifecycle::end_alone,           &Lifecycle::ignore,              &Lifecycle::announce_again,
+     &Lifecycle::despair,             &Lifecycle::ignore},
     /* ending */
-    {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
-     &Lifecycle::ignore,          &Lifecycle::report_victim,   &Lifecycle::all_stopped_ending,
-     &Lifecycle::insist,          &Lifecycle::ignore,     &Lifecycle::ignore},
+    {&Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::ignore,
+     &Lifecycle::ignore,              &Lifecycle::report_victim,       &Lifecycle::all_stopped_ending,
+     &Lifecycle::insist,              &Lifecycle::ignore,              &Lifecycle::ignore,
+     &Lifecycle::ignore,              &Lifecycle::ignore},
     /* over */
-    {&Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
-     &Lifecycle::ignore,          &Lifecycle::ignore,          &Lifecycle::ignore,
-     &Lifecycle::ignore,          &Lifecycle::ignore,     &Lifecycle::ignore},
+    {&Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::ignore,
+     &Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::ignore,
+     &Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::ignore,
+     &Lifecycle::ignore,              &Lifecycle::ignore},
 };
 // clang-format on
 
@@ -73,8 +91,9 @@ std::vector<Action> Lifecycle::handle(const Event& event) {
 }
 
 std::string_view Lifecycle::state() const {
-    constexpr std::string_view kNames[kStates] = {"waiting", "running", "stopping", "leaving",
-                                                  "left",    "ending",  "over"};
+    constexpr std::string_view kNames[kStates] = {"waiting",  "running", "stopping",
+                                                  "leaving",  "left",    "bereft",
+                                                  "orphaned", "ending",  "over"};
     return kNames[static_cast<std::size_t>(state_)];
 }
 
@@ -171,21 +190,57 @@ void Lifecycle::admit_trouble(const Event& event) {
     tell(Unable{std::get<CannotAnnounce>(event).why});
 }
 
-void Lifecycle::lose_idle(const Event& event) {
-    verdict_ =
-        signal_ != 0 ? interrupted(signal_) : lost_coordinator(std::get<LinkLost>(event).why);
-    exit();
+void Lifecycle::lose_idle(const Event&) {
+    state_ = State::orphaned;
 }
 
+/// Its round is over in any case: the node of the coordinator took part in it, or others have lost
+/// the coordinator as well.
 void Lifecycle::lose_running(const Event& event) {
     lose_stopping(event);
     actions_.emplace_back(StopWorkers{SIGTERM});
 }
 
-void Lifecycle::lose_stopping(const Event& event) {
-    verdict_ =
-        signal_ != 0 ? interrupted(signal_) : lost_coordinator(std::get<LinkLost>(event).why);
+void Lifecycle::lose_stopping(const Event&) {
+    state_ = State::bereft;
+}
+
+void Lifecycle::lose_left(const Event&) {
+    verdict_ = interrupted(signal_);
+    exit();
+}
+
+void Lifecycle::lose_leaving(const Event&) {
+    verdict_ = interrupted(signal_);
     state_ = State::ending;
+}
+
+void Lifecycle::rest(const Event&) {
+    state_ = State::orphaned;
+}
+
+void Lifecycle::go_on_stopping(const Event&) {
+    state_ = State::stopping;
+}
+
+void Lifecycle::despair(const Event& event) {
+    verdict_ = lost_coordinator(std::get<NoCoordinator>(event).why);
+    exit();
+}
+
+void Lifecycle::despair_stopping(const Event& event) {
+    verdict_ = lost_coordinator(std::get<NoCoordinator>(event).why);
+    state_ = State::ending;
+}
+
+void Lifecycle::end_alone(const Event& event) {
+    signal_ = std::get<Signalled>(event).signal;
+    lose_left(event);
+}
+
+void Lifecycle::end_alone_stopping(const Event& event) {
+    signal_ = std::get<Signalled>(event).signal;
+    lose_leaving(event);
 }
 
 void Lifecycle::tell(Up message) {

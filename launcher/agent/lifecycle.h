@@ -29,8 +29,14 @@ struct AllStopped {};
 struct Signalled {
     int signal = 0;
 };
-/// The connection to the coordinator is gone.
+/// The connection to the coordinator is gone: what follows is NewCoordinator or NoCoordinator.
 struct LinkLost {
+    std::string why;
+};
+/// Another agent coordinates now, and knows of this one.
+struct NewCoordinator {};
+/// None does, and none will.
+struct NoCoordinator {
     std::string why;
 };
 /// Announce could not be done: this node has no port for the workers' store.
@@ -38,9 +44,9 @@ struct CannotAnnounce {
     std::string why;
 };
 
-using Event =
-    std::variant<coordinator::Assignment, coordinator::Stop, coordinator::Finish, WorkersStarted,
-                 WorkerEnded, AllStopped, Signalled, LinkLost, CannotAnnounce>;
+using Event = std::variant<coordinator::Assignment, coordinator::Stop, coordinator::Finish,
+                           WorkersStarted, WorkerEnded, AllStopped, Signalled, LinkLost,
+                           NewCoordinator, NoCoordinator, CannotAnnounce>;
 
 /// Tell the coordinator.
 struct Tell {
@@ -76,6 +82,9 @@ public:
     /// What is done when, as docs/rendezvous.md has it.
     static std::string table();
 
+    /// The coordinator is lost, and this agent would go on with another.
+    bool seeks_coordinator() const { return state_ == State::bereft || state_ == State::orphaned; }
+
     /// "waiting", "running" and so on: the names of its states.
     std::string_view state() const;
 
@@ -86,11 +95,13 @@ private:
         stopping,  ///< they are being stopped, to announce again
         leaving,   ///< told to go from outside; workers are being stopped; no verdict yet
         left,      ///< the same, and nothing is left
+        bereft,    ///< there is no coordinator; workers are being stopped
+        orphaned,  ///< the same, and nothing is left
         ending,    ///< the verdict is known; workers are being stopped
         over,
     };
     using Handler = void (Lifecycle::*)(const Event& event);
-    static constexpr std::size_t kStates = 7;
+    static constexpr std::size_t kStates = 9;
     static constexpr std::size_t kEvents = std::variant_size_v<Event>;
     static const Handler kTable[kStates][kEvents];
 
@@ -114,6 +125,14 @@ private:
     void lose_idle(const Event& event);
     void lose_running(const Event& event);
     void lose_stopping(const Event& event);
+    void lose_left(const Event& event);
+    void lose_leaving(const Event& event);
+    void rest(const Event& event);
+    void go_on_stopping(const Event& event);
+    void despair(const Event& event);
+    void despair_stopping(const Event& event);
+    void end_alone(const Event& event);
+    void end_alone_stopping(const Event& event);
 
     void tell(coordinator::Up message);
     void exit();

@@ -18,6 +18,7 @@
 #include "rdzv/module.h"
 #include "rdzv/pmix.h"
 #include "rdzv/slurm.h"
+#include "rdzv/stand.h"
 
 namespace torchelastic::agent {
 
@@ -159,6 +160,11 @@ std::unique_ptr<rdzv::Rendezvous> choose_rendezvous(net::Loop& loop, const Place
             break;
     }
     return nullptr;
+}
+
+Result<net::Listener> open_door(net::Loop& loop, const Place& place,
+                                const options::Options& options) {
+    return rdzv::listen_for_agents(loop, place.node, settings(options));
 }
 
 rdzv::Meeting meet_nobody(const Place& place, const options::Options& options) {

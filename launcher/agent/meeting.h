@@ -21,6 +21,10 @@ std::unique_ptr<rdzv::Rendezvous> choose_rendezvous(net::Loop& loop, const Place
 /// What there is to know then.
 rdzv::Meeting meet_nobody(const Place& place, const options::Options& options);
 
+/// Where others call this agent, should it have to coordinate.
+Result<net::Listener> open_door(net::Loop& loop, const Place& place,
+                                const options::Options& options);
+
 /// Fails if a name under which workers may have to find the store, --master-addr or --local-addr,
 /// means nothing here: they would try for minutes.
 Result<void> check_address(const options::Options& options, bool alone);

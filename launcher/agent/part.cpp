@@ -46,6 +46,8 @@ Part choose_part(const options::Options& options, const Environment& environment
         if (!counted) part.trouble = counted.error().text();
     }
     part.plan = plan(options, place, meeting);
+    part.elects = known && !part.alone;
+    if (part.elects && part.host) part.plan.coordinator = meeting.id;
     part.plan.run_id = run_id(options, meeting, fresh_id);
     part.folder = part.plan.run_id + (part.alone ? "" : "_" + place.node);
     return part;

@@ -17,6 +17,9 @@ struct Part {
     bool alone = true;         ///< no other node is there, and none can come
     bool own_console = false;  ///< the coordinator's lines are not read where this agent's are
     bool host = true;          ///< this agent coordinates
+    /// Another agent takes over if the coordinator's is lost. Only where the members are known by
+    /// name: whoever comes later, and may, could not be told where the job went on.
+    bool elects = false;
     /// --master-port, where it counts: only the store of --node-rank=0 is looked for there.
     std::optional<std::uint16_t> master_port;
     coordinator::Plan plan;

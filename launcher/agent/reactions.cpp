@@ -6,11 +6,13 @@ namespace torchelastic::agent {
 
 std::string Lifecycle::table() {
     using L = Lifecycle;
-    constexpr std::array<const char*, kStates> kStateNames = {
-        "waiting", "running", "stopping", "leaving", "left", "ending", "over"};
+    constexpr std::array<const char*, kStates> kStateNames = {"waiting",  "running", "stopping",
+                                                              "leaving",  "left",    "bereft",
+                                                              "orphaned", "ending",  "over"};
     constexpr std::array<const char*, kEvents> kEventNames = {
-        "assign",      "stop",       "finish",    "workers started", "worker ended",
-        "all stopped", "told to go", "link lost", "no store port"};
+        "assign",          "stop",           "finish",       "workers started",
+        "worker ended",    "all stopped",    "told to go",   "link lost",
+        "new coordinator", "no coordinator", "no store port"};
     constexpr std::array kNames = {
         NamedHandler<Handler>{&L::ignore, "ignore", ""},
         NamedHandler<Handler>{&L::start, "start", "start the workers"},
@@ -38,10 +40,21 @@ std::string Lifecycle::table() {
         NamedHandler<Handler>{&L::insist, "insist",
                               "kill the workers, if it is not the first signal"},
         NamedHandler<Handler>{&L::admit_trouble, "admit_trouble", "say unable"},
-        NamedHandler<Handler>{&L::lose_idle, "lose_idle",
-                              "exit: nobody will say a verdict any more"},
-        NamedHandler<Handler>{&L::lose_running, "lose_running", "stop the workers, then the same"},
+        NamedHandler<Handler>{&L::lose_idle, "lose_idle", "wait for another coordinator"},
+        NamedHandler<Handler>{&L::lose_running, "lose_running", "stop the workers, and the same"},
         NamedHandler<Handler>{&L::lose_stopping, "lose_stopping",
+                              "the same; the workers are being stopped already"},
+        NamedHandler<Handler>{&L::lose_left, "lose_left", "exit: interrupted"},
+        NamedHandler<Handler>{&L::lose_leaving, "lose_leaving",
+                              "once the workers are stopped, the same"},
+        NamedHandler<Handler>{&L::rest, "rest", "wait for another coordinator"},
+        NamedHandler<Handler>{&L::go_on_stopping, "go_on_stopping",
+                              "once the workers are stopped, say ready to it"},
+        NamedHandler<Handler>{&L::despair, "despair", "exit: nobody will say a verdict any more"},
+        NamedHandler<Handler>{&L::despair_stopping, "despair_stopping",
+                              "once the workers are stopped, the same"},
+        NamedHandler<Handler>{&L::end_alone, "end_alone", "exit: interrupted"},
+        NamedHandler<Handler>{&L::end_alone_stopping, "end_alone_stopping",
                               "once the workers are stopped, the same"},
     };
     return state_table(kTable, kStateNames, kEventNames, kNames);

@@ -159,6 +159,7 @@ private:
             setup.trouble = checked.error().text();
         }
         if (part.trouble) setup.trouble = part.trouble;
+        if (part.elects && !part.host) stand_by(setup);
         setup.plan = part.plan;
         auto logs = Logs::open(log_base_, part.folder);
         if (!logs && setup.workers.keeps_logs && !setup.trouble)
@@ -175,6 +176,13 @@ private:
         agent_.emplace(loop_, log_, *reaper_, std::move(setup), std::move(files),
                        [this](const coordinator::Verdict& verdict) { leave(verdict); });
         agent_->begin();
+    }
+
+    /// An agent that cannot be called does without: others may be.
+    void stand_by(Setup& setup) {
+        auto door = open_door(loop_, place_, options_);
+        if (!door) return log_.info("cannot coordinate: " + door.error().text());
+        setup.door = std::move(*door);
     }
 
     void enlist(Setup& setup) {

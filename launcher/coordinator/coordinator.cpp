@@ -16,6 +16,9 @@ namespace {
 
 constexpr int kSignalled = 128;
 
+constexpr const char* kMinority =
+    "; this node is cut off from more than half of the others, who may go on without it";
+
 Verdict agent_lost(const AgentId& id, const std::string& why) {
     return {Outcome::agent_lost, 1, fmt::format("lost node {}: {}", id, why)};
 }
@@ -26,35 +29,44 @@ Verdict agent_lost(const AgentId& id, const std::string& why) {
 const Coordinator::Handler Coordinator::kTable[kPhases][kEvents] = {
     // events:  hello                  unable                     ready                   started
     //          failed                 succeeded                  leaving                 ended
-    //          lost                   time is up
+    //          report                 lost                       time is up
     /* forming */
     {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::ignore,
      &Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::on_departed,
-     &Coordinator::on_lost,    &Coordinator::on_forming_timer},
+     &Coordinator::ignore,     &Coordinator::on_lost,      &Coordinator::on_forming_timer},
     /* running */
     {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::on_started,
      &Coordinator::on_failed,  &Coordinator::on_succeeded, &Coordinator::on_leaving, &Coordinator::on_departed,
-     &Coordinator::on_lost,    &Coordinator::on_newcomers},
+     &Coordinator::ignore,     &Coordinator::on_lost,      &Coordinator::on_newcomers},
     /* stopping */
     {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::ignore,
      &Coordinator::on_victim,  &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::on_departed,
-     &Coordinator::on_lost,    &Coordinator::on_stop_timeout},
+     &Coordinator::ignore,     &Coordinator::on_lost,      &Coordinator::on_stop_timeout},
     /* ending */
     {&Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
      &Coordinator::on_victim,  &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::on_ended,
-     &Coordinator::on_ended,   &Coordinator::on_end_timeout},
+     &Coordinator::ignore,     &Coordinator::on_ended,     &Coordinator::on_end_timeout},
     /* ended */
     {&Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
      &Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
-     &Coordinator::ignore,     &Coordinator::ignore},
+     &Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore},
 };
 // clang-format on
 
 Coordinator::Coordinator(Plan plan)
     : plan_(std::move(plan)), members_(plan_.membership, plan_.expected, plan_.min_nodes) {}
 
+Coordinator::Coordinator(Plan plan, const Inheritance& inheritance) : Coordinator(std::move(plan)) {
+    const LastRound& last = inheritance.last;
+    inheritance_ = inheritance;
+    epoch_ = inheritance.epoch;
+    round_ = last.number;
+    restarts_ = last.restart_count;
+    quorum_.inherited(last);
+}
+
 std::vector<Action> Coordinator::begin(Instant now) {
-    await_members(now);
+    inheritance_ ? regather(now) : await_members(now);
     return std::exchange(actions_, {});
 }
 
@@ -73,9 +85,13 @@ std::string_view Coordinator::state() const {
 }
 
 std::vector<Action> Coordinator::handle(const Event& event, Instant now) {
-    if (const auto* hello = std::get_if<Hello>(&event.what)) {
-        if (hello->card.id != event.agent || refusal(hello->card)) return {};
-        members_.add(hello->card);
+    const auto* hello = std::get_if<Hello>(&event.what);
+    const auto* report = std::get_if<Report>(&event.what);
+    if (hello != nullptr || report != nullptr) {
+        const Card& card = hello != nullptr ? hello->card : report->card;
+        if (card.id != event.agent || refusal(card)) return {};
+        Member& member = members_.add(card);
+        if (report != nullptr) admit(member, *report);
         if (phase_ == Phase::ending) send(event.agent, Finish{verdict_});
         return std::exchange(actions_, {});
     }
@@ -92,18 +108,33 @@ std::vector<Action> Coordinator::handle(const Event& event, Instant now) {
 
 void Coordinator::ignore(Member&, const Event&, Instant) {}
 
+/// Of the round that was inherited it keeps its place.
+void Coordinator::admit(Member& agent, const Report& report) {
+    send(agent.card.id, Lead{epoch_});
+    const bool survivor = inheritance_ && report.group_rank >= 0 &&
+                          report.last.epoch == inheritance_->last.epoch &&
+                          report.last.since == inheritance_->last.since;
+    if (!survivor) return;
+    agent.slot = static_cast<std::size_t>(report.group_rank);
+    quorum_.joined(agent.card.id);
+    returned_ += 1;
+}
+
 void Coordinator::on_ready(Member& agent, const Event& event, Instant now) {
     if (agent.place() != Place::joined) return;
+    quorum_.knows(agent.card.id, round_);
     agent.ready = std::get<Ready>(event.what);
     members_.move(agent, Place::ready);
     if (phase_ != Phase::running) return form_if_complete(now);
+    show_roster(agent.card.id, -1);
     if (newcomers_ || group_size_ >= static_cast<std::size_t>(plan_.max_nodes)) return;
     newcomers_ = true;  // others may come at the same time: one new round for all of them
     actions_.emplace_back(ArmTimer{now + plan_.last_call_timeout});
 }
 
-void Coordinator::on_started(Member&, const Event& event, Instant now) {
+void Coordinator::on_started(Member& agent, const Event& event, Instant now) {
     if (std::get<Started>(event.what).round != round_) return;
+    quorum_.knows(agent.card.id, round_);
     started_ += 1;
     if (started_ == 1) early_ends_.begin(now);
     if (started_ != group_size_) return;
@@ -171,15 +202,22 @@ void Coordinator::on_leaving(Member& agent, const Event& event, Instant now) {
 }
 
 void Coordinator::on_lost(Member& agent, const Event& event, Instant now) {
+    const auto& lost = std::get<Lost>(event.what);
+    quorum_.lost(agent.card.id, lost.died);
+    Verdict verdict = agent_lost(agent.card.id, lost.why);
     if (agent.place() == Place::leaving) return on_departed(agent, event, now);
-    const Verdict verdict = agent_lost(agent.card.id, std::get<Lost>(event.what).why);
     members_.move(agent, Place::gone);
+    if (!quorum_.holds()) {
+        verdict.reason += kMinority;
+        return finish(verdict, now);
+    }
     go_on_without(agent, verdict.reason, verdict, now);
 }
 
 /// Nothing runs any more where an agent was told to go.
 void Coordinator::on_departed(Member& agent, const Event&, Instant now) {
     if (agent.place() != Place::leaving) return;
+    quorum_.lost(agent.card.id, true);
     members_.move(agent, Place::gone);
     form_if_complete(now);
 }
@@ -190,16 +228,20 @@ void Coordinator::on_ended(Member& agent, const Event&, Instant) {
 }
 
 void Coordinator::on_stop_timeout(Member&, const Event&, Instant now) {
+    if (now < stop_deadline_) return end_regathering(now);
     std::vector<AgentId> late;
     for (auto& [id, agent] : members_.all()) {
         if (agent.place() == Place::joined) late.push_back(id);
-        if (agent.place() == Place::leaving) members_.move(agent, Place::gone);
+        if (agent.place() != Place::leaving) continue;
+        quorum_.lost(id, true);
+        members_.move(agent, Place::gone);
     }
     form_if_complete(now);
     for (const AgentId& id : late) {
         Member& agent = members_.all().at(id);
         const Verdict verdict = agent_lost(id, "its workers did not stop");
         send(id, Finish{verdict});
+        quorum_.lost(id, true);
         members_.move(agent, Place::gone);
         go_on_without(agent, verdict.reason, verdict, now);
         if (phase_ == Phase::ending) return;
@@ -231,7 +273,8 @@ void Coordinator::go_on_without(Member& agent, const std::string& what, const Ve
     const bool took_part = unfinished_.contains(agent.card.id);
     if (phase_ == Phase::running && !took_part) return;
     const bool enough_left = reachable_nodes() >= plan_.min_nodes;
-    const bool awaits = plan_.membership != Membership::known && members_.here() > 0;
+    const bool awaits =
+        regathering_ || (plan_.membership != Membership::known && members_.here() > 0);
     if (!enough_left && !awaits) return finish(otherwise, now);
     const std::string next =
         what + (enough_left ? "; going on with the other nodes" : "; waiting for another node");
@@ -249,9 +292,10 @@ void Coordinator::stop_round(const std::string& reason, Instant now) {
     for (auto& [id, agent] : members_.all()) {
         if (agent.place() != Place::assigned) continue;
         members_.move(agent, Place::joined);
-        send(id, Stop{round_, reason});
+        send(id, Stop{round_, reason, restarts_});
     }
-    actions_.emplace_back(ArmTimer{now + plan_.end_timeout});
+    stop_deadline_ = now + plan_.end_timeout;
+    actions_.emplace_back(ArmTimer{stop_deadline_});
     form_if_complete(now);
 }
 

@@ -13,12 +13,15 @@
 #include "coordinator/early_ends.h"
 #include "coordinator/members.h"
 #include "coordinator/messages.h"
+#include "coordinator/quorum.h"
 
 namespace torchelastic::coordinator {
 
 /// What is fixed before the job begins.
 struct Plan {
     std::string run_id;
+    /// Whose agent coordinates. Empty: nobody can take over from it, and nobody is told of anyone.
+    AgentId coordinator;
     Membership membership = Membership::known;
     std::vector<AgentId> expected;  ///< the members, in the allocation's order, if they are known
     int min_nodes = 1;
@@ -30,18 +33,30 @@ struct Plan {
     Duration last_call_timeout = std::chrono::seconds(3);
     Duration reminder = std::chrono::seconds(10);     ///< then the log says who is waited for
     Duration end_timeout = std::chrono::seconds(60);  ///< for everyone to say Ended
+    /// How long one that took over waits for those who have not noticed yet.
+    Duration regather = std::chrono::seconds(6);
+};
+
+/// What one that takes over from another coordinator starts from.
+struct Inheritance {
+    LastRound last;   ///< the latest that anyone who came knows of
+    int epoch = 0;    ///< of the new coordinator
+    std::string why;  ///< the one that formed that round was lost
 };
 
 /// The connection to an agent closed, or stayed silent for too long.
 struct Lost {
     std::string why;
+    bool died =
+        true;  ///< for certain: its end was closed, and it did not say that it only gives up
 };
 /// The time that ArmTimer asked for has come.
 struct TimeUp {};
 
 struct Event {
     AgentId agent;  ///< whom it is from or about; empty for TimeUp
-    std::variant<Hello, Unable, Ready, Started, Failed, Succeeded, Leaving, Ended, Lost, TimeUp>
+    std::variant<Hello, Unable, Ready, Started, Failed, Succeeded, Leaving, Ended, Report, Lost,
+                 TimeUp>
         what;
 };
 
@@ -71,10 +86,14 @@ class Coordinator {
 public:
     explicit Coordinator(Plan plan);
 
+    /// Takes over: those who are left come with a Report.
+    Coordinator(Plan plan, const Inheritance& inheritance);
+
     /// The first actions: call once, before any event.
     std::vector<Action> begin(Instant now);
 
-    /// Decides. Events about agents that never said Hello, and those of past rounds, are ignored.
+    /// Decides. Events about agents that never said Hello or Report, and those of past rounds, are
+    /// ignored.
     std::vector<Action> handle(const Event& event, Instant now);
 
     /// Why an agent that says Hello now cannot take part; nothing if it can.
@@ -83,6 +102,7 @@ public:
     /// What is decided when, as docs/rendezvous.md has it.
     static std::string table();
 
+    int epoch() const { return epoch_; }
     int round() const { return round_; }
     int restart_count() const { return restarts_; }
 
@@ -112,14 +132,19 @@ private:
     void on_stop_timeout(Member& agent, const Event& event, Instant now);
     void on_end_timeout(Member& agent, const Event& event, Instant now);
 
+    void admit(Member& agent, const Report& report);
     void dismiss(Member& agent, const Verdict& verdict, Instant now);
     void go_on_without(Member& agent, const std::string& what, const Verdict& otherwise,
                        Instant now);
     void await_members(Instant now);
+    void regather(Instant now);
+    void end_regathering(Instant now);
     void arm_forming(Instant now);
     void form_if_complete(Instant now);
     void form();
     bool enough() const;
+    void call_the_roll(const std::vector<Candidate>& candidates);
+    void show_roster(const AgentId& id, int group_rank);
     void stop_round(const std::string& reason, Instant now);
     void finish(Verdict verdict, Instant now);
     void end_if_all_ended();
@@ -129,8 +154,14 @@ private:
 
     Plan plan_;
     Phase phase_ = Phase::forming;
+    int epoch_ = 0;
     int round_ = -1;
     int restarts_ = 0;
+    std::optional<Inheritance> inheritance_;  // until a round is formed
+    bool regathering_ = false;                // more of its nodes may come
+    int returned_ = 0;                        // of these
+    Quorum quorum_;
+    std::optional<Roster> roster_;  // of the current round
     std::size_t group_size_ = 0;    // nodes of the current round
     int world_size_ = 0;            // workers of the current round
     Instant stopped_at_{};          // when the round before it was ordered to stop
@@ -142,6 +173,7 @@ private:
     EarlyEnds early_ends_;
     Verdict verdict_;
     Instant join_deadline_{};
+    Instant stop_deadline_{};
     std::optional<Instant> reminder_;   // when the log is to say who is waited for
     std::optional<Instant> last_call_;  // when those who are enough begin without more
     bool newcomers_ = false;            // somebody waits for the running round to end

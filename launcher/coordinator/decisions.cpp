@@ -9,8 +9,8 @@ std::string Coordinator::table() {
     constexpr std::array<const char*, kPhases> kPhaseNames = {"forming", "running", "stopping",
                                                               "ending", "ended"};
     constexpr std::array<const char*, kEvents> kEventNames = {
-        "hello",     "unable",  "ready", "started", "failed",
-        "succeeded", "leaving", "ended", "lost",    "time is up"};
+        "hello",   "unable", "ready",  "started", "failed",    "succeeded",
+        "leaving", "ended",  "report", "lost",    "time is up"};
     constexpr std::array kNames = {
         NamedHandler<Handler>{&C::ignore, "ignore", ""},
         NamedHandler<Handler>{&C::on_ready, "on_ready",
@@ -32,7 +32,8 @@ std::string Coordinator::table() {
         NamedHandler<Handler>{&C::on_lost, "on_lost",
                               "go on without the node at no cost of a restart; finish if too few "
                               "are left and, the members being known or all gone, nobody can come "
-                              "instead"},
+                              "instead; finish if those who are missing and may live are so many "
+                              "that they may have elected another coordinator"},
         NamedHandler<Handler>{&C::on_departed, "on_departed",
                               "nothing runs any more where an agent was dismissed: form the round "
                               "if everyone it needs is ready"},

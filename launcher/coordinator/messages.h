@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/endpoint.h"
 #include "base/time.h"
 
 namespace torchelastic::coordinator {
@@ -22,6 +23,7 @@ struct Card {
     std::string role = "default";
     std::int64_t pid = 0;                      ///< of the agent, for people
     std::vector<std::string> other_addresses;  ///< its workers may come from these as well
+    std::uint16_t port = 0;  ///< where it listens, should it have to coordinate; 0: nowhere
 
     bool operator==(const Card&) const = default;
 };
@@ -57,6 +59,17 @@ std::string signal_words(const WorkerFailure& failure);
 
 /// "rank 3 (node n2, local rank 1, pid 4711) failed: exit code 37".
 std::string describe(const WorkerFailure& failure);
+
+/// The round that was formed last, as far as somebody knows.
+struct LastRound {
+    int epoch = 0;    ///< grows with each change of the coordinator
+    int number = -1;  ///< of the round
+    int since = -1;   ///< the first of the rounds up to this one that had the same nodes
+    int restart_count = 0;
+    int group_size = 0;            ///< how many nodes it has
+    bool with_coordinator = true;  ///< the node of the coordinator that formed it is one of them
+    bool operator==(const LastRound&) const = default;
+};
 
 // From an agent to the coordinator.
 
@@ -99,7 +112,16 @@ struct Ended {
     bool operator==(const Ended&) const = default;
 };
 
-using Up = std::variant<Hello, Unable, Ready, Started, Failed, Succeeded, Leaving, Ended>;
+/// In place of Hello, to whoever is to coordinate instead of the one that was lost.
+struct Report {
+    Card card;
+    LastRound last;
+    int group_rank = -1;            ///< in that round; negative: it took no part
+    bool coordinator_died = false;  ///< the one that formed it is dead for certain, not just silent
+    bool operator==(const Report&) const = default;
+};
+
+using Up = std::variant<Hello, Unable, Ready, Started, Failed, Succeeded, Leaving, Ended, Report>;
 
 // From the coordinator to an agent.
 
@@ -126,6 +148,7 @@ struct Assignment {
 struct Stop {
     int round = 0;
     std::string reason;
+    int restart_count = 0;  ///< of the round that is to follow
     bool operator==(const Stop&) const = default;
 };
 
@@ -152,6 +175,31 @@ struct Finish {
     bool operator==(const Finish&) const = default;
 };
 
-using Down = std::variant<Assignment, Stop, Finish>;
+/// An agent that may have to coordinate.
+struct Successor {
+    AgentId id;
+    Endpoint at;
+    bool operator==(const Successor&) const = default;
+};
+/// To every agent, spares too, with each round.
+struct Roster {
+    LastRound last;
+    AgentId coordinator;                ///< whose agent sends this
+    int group_rank = -1;                ///< the agent's own; negative: it takes no part
+    std::vector<Successor> successors;  ///< whom to ask to coordinate, one after the other
+    bool operator==(const Roster&) const = default;
+};
+/// Answers a Report: this agent coordinates now.
+struct Lead {
+    int epoch = 0;
+    bool operator==(const Lead&) const = default;
+};
+/// Answers a Report: this agent does not coordinate, or not yet. It keeps the report in mind.
+struct Defer {
+    std::string why;
+    bool operator==(const Defer&) const = default;
+};
+
+using Down = std::variant<Assignment, Stop, Finish, Roster, Lead, Defer>;
 
 }  // namespace torchelastic::coordinator

@@ -9,6 +9,29 @@
 
 namespace torchelastic::coordinator {
 
+namespace {
+
+/// Those who may have to coordinate: the next in rank order, and as many again spread over the
+/// rest, who are less likely to be lost together with them. All of them would be n * n names.
+constexpr std::size_t kNext = 4;
+
+std::vector<Successor> successors_among(const std::vector<Candidate>& nodes,
+                                        const AgentId& coordinator) {
+    std::vector<Successor> able;
+    for (const auto& [card, ready] : nodes) {
+        if (card.id == coordinator || card.port == 0) continue;
+        able.push_back({card.id, {card.address, card.port}});
+    }
+    if (able.size() <= 2 * kNext) return able;
+    std::vector<Successor> chosen(able.begin(), able.begin() + kNext);
+    const std::size_t rest = able.size() - kNext;
+    for (std::size_t i = 1; i <= kNext; ++i)
+        chosen.push_back(able[kNext + i * rest / kNext - 1]);
+    return chosen;
+}
+
+}  // namespace
+
 void Coordinator::on_newcomers(Member&, const Event&, Instant now) {
     const int waiting = members_.at(Place::ready);
     const bool asked = std::exchange(newcomers_, false);
@@ -26,6 +49,30 @@ void Coordinator::await_members(Instant now) {
     reminder_ = now + plan_.reminder;
     last_call_.reset();
     arm_forming(now);
+}
+
+/// The workers of the last round are being stopped. Those who have not noticed yet that its
+/// coordinator was lost are to be in the next, too.
+void Coordinator::regather(Instant now) {
+    phase_ = Phase::stopping;
+    regathering_ = true;
+    stopped_at_ = now;
+    stop_deadline_ = now + std::max(plan_.regather, plan_.end_timeout);
+    actions_.emplace_back(ArmTimer{now + plan_.regather});
+    note(Note::Level::warning, fmt::format("node {} coordinates now, after round {}: {}",
+                                           plan_.coordinator, round_, inheritance_->why));
+}
+
+void Coordinator::end_regathering(Instant now) {
+    if (!std::exchange(regathering_, false)) return;
+    actions_.emplace_back(ArmTimer{stop_deadline_});
+    if (plan_.membership != Membership::known || reachable_nodes() >= plan_.min_nodes) {
+        return form_if_complete(now);
+    }
+    finish({Outcome::agent_lost, 1,
+            fmt::format("{}; {} of the {} nodes of the last round are left", inheritance_->why,
+                        reachable_nodes(), inheritance_->last.group_size)},
+           now);
 }
 
 void Coordinator::arm_forming(Instant now) {
@@ -67,6 +114,11 @@ bool Coordinator::enough() const {
 /// only, because later everybody who lives is known.
 void Coordinator::form_if_complete(Instant now) {
     if (phase_ == Phase::running || !members_.all_settled()) return;
+    if (regathering_) {
+        const LastRound& last = inheritance_->last;
+        if (returned_ == last.group_size - (last.with_coordinator ? 1 : 0)) end_regathering(now);
+        return;
+    }
     const bool first = round_ < 0;
     if (plan_.membership == Membership::known) {
         if (!first || members_.never_came() == 0) form();
@@ -100,6 +152,8 @@ void Coordinator::form() {
     note(Note::Level::info,
          fmt::format("round {}: {}, {}, restart count {}", round_, count(group_size_, "node"),
                      count(static_cast<std::size_t>(world_size_), "worker"), restarts_));
+    inheritance_.reset();
+    call_the_roll(candidates);
     for (std::size_t i = 0; i < candidates.size(); ++i) {
         Assignment& next = assignments[i];
         next.round = round_;
@@ -110,8 +164,36 @@ void Coordinator::form() {
         members_.move(member, Place::assigned);
         member.slot = i;
         unfinished_.insert(candidates[i].card.id);
+        show_roster(candidates[i].card.id, static_cast<int>(i));
         send(candidates[i].card.id, std::move(next));
     }
+    for (const auto& [id, agent] : members_.all()) {
+        if (agent.place() == Place::ready) show_roster(id, -1);
+    }
+}
+
+/// From now on it is this round's agents who may have to find another coordinator.
+void Coordinator::call_the_roll(const std::vector<Candidate>& candidates) {
+    if (plan_.coordinator.empty()) return;
+    std::vector<AgentId> nodes;
+    for (const Candidate& each : candidates)
+        nodes.push_back(each.card.id);
+    const bool coordinator_too =
+        std::find(nodes.begin(), nodes.end(), plan_.coordinator) != nodes.end();
+    LastRound last;
+    last.epoch = epoch_;
+    last.number = round_;
+    last.since = quorum_.formed(round_, nodes);
+    last.restart_count = restarts_;
+    last.group_size = static_cast<int>(nodes.size());
+    last.with_coordinator = coordinator_too;
+    roster_ = Roster{last, plan_.coordinator, -1, successors_among(candidates, plan_.coordinator)};
+}
+
+void Coordinator::show_roster(const AgentId& id, int group_rank) {
+    if (!roster_) return;
+    roster_->group_rank = group_rank;
+    send(id, *roster_);
 }
 
 }  // namespace torchelastic::coordinator

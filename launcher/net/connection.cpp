@@ -61,6 +61,7 @@ struct Connection::State : std::enable_shared_from_this<Connection::State> {
     bool awaiting_room = false;
     bool closing = false;
     bool closed = false;
+    bool ended_by_peer = false;
     std::shared_ptr<State> self;  // keeps a connection that is closing alive without its owner
 };
 
@@ -77,6 +78,7 @@ void Connection::State::await_data() {
 void Connection::State::read() {
     static thread_local char scratch[kScratch];
     const ssize_t got = ::recv(socket.native_handle(), scratch, sizeof scratch, MSG_DONTWAIT);
+    ended_by_peer = got == 0 || (got < 0 && errno == ECONNRESET);
     if (got == 0) return broken("closed by peer");
     if (got < 0 && errno != EAGAIN && errno != EINTR) return broken(reason(errno));
     if (got > 0 && !closing && handlers.data) {
@@ -190,6 +192,10 @@ void Connection::close_when_sent(Duration limit) {
         if (!error && state && !state->closed) state->shut();
     });
     state_->flush();
+}
+
+bool Connection::ended_by_peer() const {
+    return state_->ended_by_peer;
 }
 
 const Endpoint& Connection::local() const {

@@ -47,6 +47,9 @@ public:
     /// Closes after everything that was given to send() is with the kernel, or after `limit`.
     void close_when_sent(Duration limit);
 
+    /// What closed it was the peer's end; else the way to it is broken.
+    bool ended_by_peer() const;
+
     /// Numeric addresses of the two ends.
     const Endpoint& local() const;
     const Endpoint& peer() const;

@@ -79,6 +79,7 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
         last_trouble = std::move(trouble);
         next += 1;
         if (next < where.size()) return dial();
+        if (once) return finish(failure(last_trouble));
         next = 0;
         foreign_rounds = foreigner.empty() ? 0 : foreign_rounds + 1;
         if (foreign_rounds == kForeignRounds) return finish(failure(foreigner));
@@ -105,6 +106,7 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
     net::Timer pause_timer;
     net::Timer deadline;
     Duration pause = kFirstPause;
+    bool once = false;
     std::size_t next = 0;
     std::string last_trouble;
     std::string foreigner;   ///< whom this round over all endpoints met that is no use
@@ -114,12 +116,14 @@ struct Dialer::State : std::enable_shared_from_this<Dialer::State> {
 };
 
 Dialer::Dialer(net::Loop& loop, std::vector<Endpoint> where, Credentials credentials,
-               KeepAlive keep_alive, Duration limit, std::function<void(Result<Session>)> done)
+               KeepAlive keep_alive, Duration limit, std::function<void(Result<Session>)> done,
+               bool once)
     : state_(std::make_shared<State>(loop)) {
     state_->where = std::move(where);
     state_->credentials = std::move(credentials);
     state_->keep_alive = keep_alive;
     state_->done = std::move(done);
+    state_->once = once;
     state_->begin(limit);
 }
 

@@ -19,8 +19,10 @@ namespace torchelastic::rdzv {
 /// the coordinator should be. Destroying it cancels.
 class Dialer {
 public:
+    /// `once`: whoever is to be met listens already, or never will. Each endpoint is tried once.
     Dialer(net::Loop& loop, std::vector<Endpoint> where, Credentials credentials,
-           KeepAlive keep_alive, Duration limit, std::function<void(Result<Session>)> done);
+           KeepAlive keep_alive, Duration limit, std::function<void(Result<Session>)> done,
+           bool once = false);
     ~Dialer();
 
     /// What the last attempt met, in words; empty before there was one.

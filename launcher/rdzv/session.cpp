@@ -13,6 +13,8 @@ namespace torchelastic::rdzv {
 
 namespace {
 
+constexpr Duration kFarewell = std::chrono::seconds(2);
+
 std::int64_t wall_us() {
     using namespace std::chrono;
     return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
@@ -57,9 +59,9 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
             if (state->missed >= state->keep_alive.attempts) {
                 const std::chrono::duration<double> silence =
                     state->keep_alive.interval * state->missed;
-                return state->end(fmt::format("no {} for {:.3g} s",
-                                              state->proven ? "word" : "proof of the job's token",
-                                              silence.count()));
+                return state->give_up(fmt::format(
+                    "no {} for {:.3g} s", state->proven ? "word" : "proof of the job's token",
+                    silence.count()));
             }
             if (state->proven) state->ping();
             state->tick();
@@ -116,8 +118,21 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
             if (clock.hear(*heard_ping, wall_us())) ping();
             return {};
         }
+        if (const auto* farewell = std::get_if<wire::Farewell>(&*message)) {
+            given_up = true;
+            return failure("the peer gave up: " + farewell->why);
+        }
         if (const auto call = handlers.message) call(std::move(*message));
         return {};
+    }
+
+    /// The peer may be alive, and must not take us for dead.
+    void give_up(const std::string& why) {
+        if (!proven) return end(why);
+        connection.send(wire::frame(wire::encode(wire::Farewell{why})));
+        connection.close_when_sent(kFarewell);
+        given_up = true;
+        end(why);
     }
 
     /// Who does not know the run says no word but its preamble.
@@ -133,7 +148,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
         if (over) return;
         over = true;
         timer.cancel();
-        connection.close();
+        if (!given_up || connection.ended_by_peer()) connection.close();
         const auto call = std::move(handlers.closed);
         handlers = {};
         if (call) call(why);
@@ -153,6 +168,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
     bool proven = false;
     bool heard = true;
     bool over = false;
+    bool given_up = false;  // by either side
     int missed = 0;
     std::size_t received = 0;
 };
@@ -196,6 +212,10 @@ std::optional<wire::ClockOffset> Session::clock_offset() const {
 
 bool Session::met_foreign_agent() const {
     return state_->frames.met_foreign_agent();
+}
+
+bool Session::peer_died() const {
+    return state_->connection.ended_by_peer() && !state_->given_up;
 }
 
 const Endpoint& Session::local() const {

@@ -61,6 +61,10 @@ public:
     /// What closed it: the peer is an agent, but of another version, or torchrun's.
     bool met_foreign_agent() const;
 
+    /// What closed it: the peer's end, without a farewell. That process is no more; else it may
+    /// have given this connection up, or be out of reach, and live.
+    bool peer_died() const;
+
     const Endpoint& local() const;
     const Endpoint& peer() const;
 

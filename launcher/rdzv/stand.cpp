@@ -13,15 +13,6 @@ namespace torchelastic::rdzv {
 
 namespace {
 
-Result<net::Listener> listen(net::Loop& loop, const std::string& node, const Settings& settings) {
-    if (!settings.port_range) return net::Listener::open(loop, "", 0);
-    auto listener = net::PortRange(*settings.port_range).open([&](std::uint16_t port) {
-        return net::Listener::open(loop, "", port);
-    });
-    if (listener) return listener;
-    return failure(std::move(listener).error().because("listen for other agents on node " + node));
-}
-
 Result<std::vector<std::string>> places(const std::string& address, const Settings& settings) {
     if (settings.local_address) {
         auto found = net::resolve(*settings.local_address);
@@ -37,9 +28,19 @@ Result<std::vector<std::string>> places(const std::string& address, const Settin
 
 }  // namespace
 
+Result<net::Listener> listen_for_agents(net::Loop& loop, const std::string& node,
+                                        const Settings& settings) {
+    if (!settings.port_range) return net::Listener::open(loop, "", 0);
+    auto listener = net::PortRange(*settings.port_range).open([&](std::uint16_t port) {
+        return net::Listener::open(loop, "", port);
+    });
+    if (listener) return listener;
+    return failure(std::move(listener).error().because("listen for other agents on node " + node));
+}
+
 Result<Stand> open_stand(net::Loop& loop, const std::string& node, const std::string& address,
                          const Settings& settings) {
-    auto listener = listen(loop, node, settings);
+    auto listener = listen_for_agents(loop, node, settings);
     if (!listener) return failure(std::move(listener).error());
     auto addresses = places(address, settings);
     if (!addresses) return failure(std::move(addresses).error());

@@ -15,6 +15,10 @@ struct Stand {
     BusinessCard card;  ///< with a token and a run of its own
 };
 
+/// Where other agents may call this one: a free port, of --port-range if there is one.
+Result<net::Listener> listen_for_agents(net::Loop& loop, const std::string& node,
+                                        const Settings& settings);
+
 /// On all of the machine's interfaces; the card names `address` first, unless that is "", or the
 /// user's --local-addr alone.
 Result<Stand> open_stand(net::Loop& loop, const std::string& node, const std::string& address,

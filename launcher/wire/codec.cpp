@@ -2,6 +2,7 @@
 // that list.
 #include "wire/codec.h"
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <utility>
@@ -19,8 +20,8 @@ using nlohmann::json;
 using namespace coordinator;
 
 constexpr std::array<const char*, std::variant_size_v<Message>> kKinds = {
-    "ping",      "hello",   "unable", "ready",  "started", "failed",
-    "succeeded", "leaving", "ended",  "assign", "stop",    "finish"};
+    "ping",  "farewell", "hello",  "unable", "ready",  "started", "failed", "succeeded", "leaving",
+    "ended", "report",   "assign", "stop",   "finish", "roster",  "lead",   "defer"};
 
 /// Bytes of workers (messages, tracebacks, paths) need not be UTF-8, which CBOR text must be: they
 /// travel as byte strings.
@@ -132,15 +133,36 @@ void visit(auto& on, Ping& m) {
     on("echo_us", m.echo_us);
     on("held_us", m.held_us);
 }
+void visit(auto& on, Farewell& m) {
+    on("why", m.why);
+}
 void visit(auto&, Ended&) {}
+void visit(auto& on, Card& card) {
+    on("id", card.id);
+    on("address", card.address);
+    on("order", card.order);
+    on("workers", card.workers);
+    on("role", card.role);
+    on("pid", card.pid);
+    on("other_addresses", card.other_addresses);
+    on("port", card.port);
+}
+void visit(auto& on, LastRound& last) {
+    on("epoch", last.epoch);
+    on("round", last.number);
+    on("since", last.since);
+    on("restart_count", last.restart_count);
+    on("group_size", last.group_size);
+    on("with_coordinator", last.with_coordinator);
+}
 void visit(auto& on, Hello& m) {
-    on("id", m.card.id);
-    on("address", m.card.address);
-    on("order", m.card.order);
-    on("workers", m.card.workers);
-    on("role", m.card.role);
-    on("pid", m.card.pid);
-    on("other_addresses", m.card.other_addresses);
+    visit(on, m.card);
+}
+void visit(auto& on, Report& m) {
+    visit(on, m.card);
+    visit(on, m.last);
+    on("group_rank", m.group_rank);
+    on("coordinator_died", m.coordinator_died);
 }
 void visit(auto& on, Unable& m) {
     on("reason", m.reason);
@@ -197,6 +219,33 @@ void visit(auto& on, Assignment& m) {
 void visit(auto& on, Stop& m) {
     on("round", m.round);
     on("reason", m.reason);
+    on("restart_count", m.restart_count);
+}
+/// The successors travel as two lists of one length: their names, and where they listen.
+void visit(auto& on, Roster& m) {
+    visit(on, m.last);
+    on("coordinator", m.coordinator);
+    on("group_rank", m.group_rank);
+    std::vector<std::string> names;
+    std::vector<std::string> endpoints;
+    for (const Successor& each : m.successors) {
+        names.push_back(each.id);
+        endpoints.push_back(to_string(each.at));
+    }
+    on("successors", names);
+    on("endpoints", endpoints);
+    m.successors.clear();
+    for (std::size_t i = 0; i < std::min(names.size(), endpoints.size()); ++i) {
+        if (auto at = parse_endpoint(endpoints[i], 0)) {
+            m.successors.push_back({std::move(names[i]), std::move(*at)});
+        }
+    }
+}
+void visit(auto& on, Lead& m) {
+    on("epoch", m.epoch);
+}
+void visit(auto& on, Defer& m) {
+    on("why", m.why);
 }
 void visit(auto& on, Finish& m) {
     auto outcome = static_cast<unsigned>(m.verdict.outcome);

@@ -13,10 +13,18 @@
 
 namespace torchelastic::wire {
 
-using Message = std::variant<Ping, coordinator::Hello, coordinator::Unable, coordinator::Ready,
-                             coordinator::Started, coordinator::Failed, coordinator::Succeeded,
-                             coordinator::Leaving, coordinator::Ended, coordinator::Assignment,
-                             coordinator::Stop, coordinator::Finish>;
+/// The sender gives this connection up, and lives on: one that closes without this word has died.
+struct Farewell {
+    std::string why;
+    bool operator==(const Farewell&) const = default;
+};
+
+using Message =
+    std::variant<Ping, Farewell, coordinator::Hello, coordinator::Unable, coordinator::Ready,
+                 coordinator::Started, coordinator::Failed, coordinator::Succeeded,
+                 coordinator::Leaving, coordinator::Ended, coordinator::Report,
+                 coordinator::Assignment, coordinator::Stop, coordinator::Finish,
+                 coordinator::Roster, coordinator::Lead, coordinator::Defer>;
 
 std::string encode(const Message& message);
 

@@ -21,15 +21,14 @@ void World::reach(After moment) {
 
 void World::befall(const Fault& fault) {
     using Kind = Fault::Kind;
-    if (!nodes_.front()->alive()) return;
     excused_ = std::max(excused_, clock_.now() + fault.lasts);
     if (fault.kind == Kind::come) return newcomer(fault.node);
-    const bool host = fault.node == 0 && (fault.kind == Kind::crash || fault.kind == Kind::pause ||
-                                          fault.kind == Kind::cut);
-    if (host || fault.kind >= Kind::terminate_all || fault.kind == Kind::fail_all) {
-        return befall_all(fault);
-    }
-    Node* node = node_at(fault.node);
+    const bool all = fault.kind == Kind::fail_all || fault.kind == Kind::terminate_all ||
+                     fault.kind == Kind::split;
+    if (all) return befall_all(fault);
+    const bool of_leader = fault.kind == Kind::crash_leader || fault.kind == Kind::pause_leader ||
+                           fault.kind == Kind::cut_leader;
+    Node* node = of_leader ? leader() : node_at(fault.node);
     if (node != nullptr && node->alive()) befall_node(fault, *node);
 }
 
@@ -38,14 +37,12 @@ void World::befall_node(const Fault& fault, Node& node) {
     trace(node.card.id, fmt::format("-- {} ({:.3f} s)", name(fault.kind),
                                     std::chrono::duration<double>(fault.lasts).count()));
     if (fault.kind != Kind::fail && fault.kind != Kind::succeed) node.harmed = true;
-    if (fault.kind == Kind::crash) {
-        node.state = Node::State::dead;
-        kill_workers(node);
-        node.link->close(End::agent);
-    } else if (fault.kind == Kind::pause) {
+    if (fault.kind == Kind::crash || fault.kind == Kind::crash_leader) {
+        crash(node);
+    } else if (fault.kind == Kind::pause || fault.kind == Kind::pause_leader) {
         pause(node, fault.lasts);
-    } else if (fault.kind == Kind::cut) {
-        cut(node, fault.lasts);
+    } else if (fault.kind == Kind::cut || fault.kind == Kind::cut_leader) {
+        part({&node}, fault.lasts);
     } else if (fault.kind == Kind::terminate) {
         act(node, [this, &node] { handle(node, agent::Signalled{SIGTERM}); });
     } else if (fault.kind == Kind::fail) {
@@ -67,37 +64,39 @@ void World::befall_node(const Fault& fault, Node& node) {
 void World::befall_all(const Fault& fault) {
     using Kind = Fault::Kind;
     trace("all", "-- " + name(fault.kind));
-    Node& host = *nodes_.front();
-    const bool crash = fault.kind == Kind::crash_host || fault.kind == Kind::crash;
-    const bool hang = fault.kind == Kind::pause_host || fault.kind == Kind::pause;
-    if (crash) {
-        host.state = Node::State::dead;
-        kill_workers(host);
-    }
+    std::vector<Node*> some;
     for (const auto& each : nodes_) {
         Node& node = *each;
-        if (fault.kind == Kind::fail_all && node.alive()) {
+        if (!node.alive()) continue;
+        if (fault.kind == Kind::fail_all) {
             locally(node, random_.time(0ms, 20ms), [this, &node] { fail_one(node); });
-        } else if (fault.kind == Kind::terminate_all && node.alive()) {
+        } else if (fault.kind == Kind::terminate_all) {
             node.harmed = true;
             locally(node, random_.time(0ms, 5ms),
                     [this, &node] { handle(node, agent::Signalled{SIGTERM}); });
+        } else if (random_.chance(50)) {
+            some.push_back(&node);
         }
-        if (!node.link) continue;
-        if (crash || hang) node.cut_off = true;
-        if (crash) node.link->close(End::coordinator);
-        if (fault.kind == Kind::cut_all || fault.kind == Kind::cut) cut(node, fault.lasts);
     }
-    if (hang) pause(host, fault.lasts);
+    if (fault.kind == Kind::split) part(some, fault.lasts);
+}
+
+/// The agent dies, and its keeper ends what it leaves behind.
+void World::crash(Node& node) {
+    losses_ += 1;
+    node.state = Node::State::dead;
+    kill_workers(node);
+    close_lines(node);
 }
 
 void World::pause(Node& node, Duration lasts) {
     if (node.state != Node::State::runs) return;
+    losses_ += 1;
     node.state = Node::State::paused;
     node.cut_off = true;
-    if (node.link) node.link->pause(End::agent, true);
-    for (const auto& each : nodes_) {
-        if (!node.link && each->link) each->link->pause(End::coordinator, true);
+    for (const auto& line : lines_) {
+        if (&line->caller == &node) line->link.pause(End::agent, true);
+        if (&line->callee == &node) line->link.pause(End::coordinator, true);
     }
     clock_.in(lasts, [this, &node] { resume(node); });
 }
@@ -112,22 +111,38 @@ void World::resume(Node& node) {
             act(node, each);
     };
     if (missed_first) catch_up();
-    for (const auto& each : nodes_) {
-        if (!each->link) continue;
-        if (!node.link) each->link->pause(End::coordinator, false);
-        if (each.get() == &node) node.link->pause(End::agent, false);
+    for (std::size_t i = 0; i < lines_.size(); ++i) {  // more may come to be meanwhile
+        Line& line = *lines_[i];
+        if (&line.caller == &node) line.link.pause(End::agent, false);
+        if (&line.callee == &node) line.link.pause(End::coordinator, false);
     }
     if (!missed_first) catch_up();
 }
 
-void World::cut(Node& node, Duration lasts) {
-    if (!node.link || node.link->cut()) return;
-    node.cut_off = true;
-    node.harmed = true;
-    node.link->cut(true);
-    clock_.in(lasts, [this, &node] {
-        trace(node.card.id, "-- heals");
-        node.link->cut(false);
+/// Nothing passes between these nodes and the others, for a while.
+void World::part(const std::vector<Node*>& nodes, Duration lasts) {
+    losses_ += 1;
+    islands_ += 1;
+    for (Node* node : nodes) {
+        if (node->island != 0) continue;
+        node->island = islands_;
+        node->cut_off = true;
+        node->harmed = true;
+    }
+    const auto redraw = [this] {
+        for (std::size_t i = 0; i < lines_.size(); ++i) {
+            Line& line = *lines_[i];
+            const bool cut = !reaches(line.caller, line.callee);
+            if (cut != line.link.cut()) line.link.cut(cut);
+        }
+    };
+    redraw();
+    clock_.in(lasts, [this, redraw, island = islands_] {
+        trace("all", "-- heals");
+        for (const auto& each : nodes_) {
+            if (each->island == island) each->island = 0;
+        }
+        redraw();
     });
 }
 

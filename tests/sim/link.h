@@ -4,9 +4,9 @@
 
 #include <deque>
 #include <functional>
-#include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "clock.h"
 #include "coordinator/messages.h"
@@ -26,11 +26,12 @@ struct Network {
 
 enum class End { agent, coordinator };
 
-/// What arrives at an end. `closed` comes once, last, and never by the end's own doing.
+/// What arrives at an end. `closed` comes once, last, and never by the end's own doing. `died`: the
+/// process at the other end is no more; else it may have given up only.
 template <class Message>
 struct Receiver {
     std::function<void(Message)> message;
-    std::function<void(const std::string& why)> closed;
+    std::function<void(const std::string& why, bool died)> closed;
 };
 
 class Link {
@@ -45,8 +46,8 @@ public:
     void send(coordinator::Up message) { send(up_, down_, std::move(message)); }
     void send(coordinator::Down message) { send(down_, up_, std::move(message)); }
 
-    /// This end closes, or its process dies. The other end hears of it behind all that was sent.
-    void close(End end) { end == End::agent ? close(down_, up_) : close(up_, down_); }
+    /// The process at this end is no more. The other end hears of it behind all that was sent.
+    void close(End end) { end == End::agent ? close(down_, up_, true) : close(up_, down_, true); }
 
     /// Nothing passes any more, until it heals. What is on its way waits, as TCP sends it again;
     /// an end that hears nothing for the keep-alive's time gives up.
@@ -71,9 +72,12 @@ public:
     bool open(End end) const { return end == End::agent ? down_.open : up_.open; }
 
 private:
+    struct Closed {
+        bool died;
+    };
     template <class Message>
     struct Way {
-        std::deque<std::pair<Instant, std::optional<Message>>> items;  // nothing: closed
+        std::deque<std::pair<Instant, std::variant<Message, Closed>>> items;
         Instant last{};
         bool open = true;     // the receiving end
         bool asleep = false;  // the receiving process
@@ -101,21 +105,23 @@ private:
                way.items.front().first <= clock_.now()) {
             auto item = std::move(way.items.front().second);
             way.items.pop_front();
-            if (!item) return lose(way, "connection closed");
-            way.receiver.message(std::move(*item));
+            if (const auto* closed = std::get_if<Closed>(&item)) {
+                return lose(way, closed->died ? "connection closed" : "given up", closed->died);
+            }
+            way.receiver.message(std::move(std::get<0>(item)));
         }
     }
 
     template <class There>
-    void lose(There& way, const std::string& why) {
-        close(way, opposite(way));
-        way.receiver.closed(why);
+    void lose(There& way, const std::string& why, bool died) {
+        close(way, opposite(way), false);
+        way.receiver.closed(why, died);
     }
 
     template <class There, class Back>
-    void close(There& way, Back& back) {
+    void close(There& way, Back& back, bool died) {
         if (!way.open) return;
-        send(back, way, std::nullopt);
+        send(back, way, Closed{died});
         way.open = false;
         way.items.clear();
     }
@@ -130,7 +136,7 @@ private:
         if (!silent) return;
         const Duration wait = network_.limit() + random_.time(Duration(0), network_.interval);
         clock_.in(wait, [this, &way, silence = way.silence] {
-            if (way.silence == silence && way.open) lose(way, "silent for 3 s");
+            if (way.silence == silence && way.open) lose(way, "silent for 3 s", false);
         });
     }
 

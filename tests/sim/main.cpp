@@ -26,7 +26,7 @@ int play_many(std::uint64_t first, std::uint64_t count) {
     std::size_t steps = 0;
     const auto begin = std::chrono::steady_clock::now();
     for (std::uint64_t seed = first; seed < first + count; ++seed) {
-        const sim::Report report = sim::play(sim::random_scenario(seed));
+        const sim::Played report = sim::play(sim::random_scenario(seed));
         steps += report.steps;
         if (!report.violation) continue;
         wrong += 1;
@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
     if (count > 0) return play_many(seed, count);
     const sim::Scenario scenario = sim::random_scenario(seed);
     std::cout << sim::describe(scenario);
-    const sim::Report report = sim::play(scenario, trace ? &std::cout : nullptr);
+    const sim::Played report = sim::play(scenario, trace ? &std::cout : nullptr);
     fmt::print("{} rounds, {} restarts, {} steps, {:.3f} s of virtual time: {}\n", report.rounds,
                report.restarts, report.steps, report.seconds,
                report.verdict ? report.verdict->reason : "no verdict");

@@ -12,18 +12,18 @@ namespace {
 using namespace std::chrono_literals;
 using coordinator::Membership;
 
-constexpr int kFaultKinds = 16;
+constexpr int kFaultKinds = 17;
 constexpr int kAfters = 6;
 
-const char* const kKinds[kFaultKinds] = {"crash",         "pause",    "cut",         "terminate",
-                                         "come",          "fail",     "succeed",     "fail_all",
-                                         "be_deaf",       "be_stuck", "never_start", "no_port",
-                                         "terminate_all", "cut_all",  "crash_host",  "pause_host"};
+const char* const kKinds[kFaultKinds] = {
+    "crash",         "pause",    "cut",          "terminate",    "come",        "fail",
+    "succeed",       "fail_all", "be_deaf",      "be_stuck",     "never_start", "no_port",
+    "terminate_all", "split",    "crash_leader", "pause_leader", "cut_leader"};
 const char* const kMoments[kAfters] = {"start", "assignment", "stop",
                                        "ready", "started",    "verdict"};
 
 /// How often each kind is drawn, in the order of Fault::Kind: what ends a job, rarely.
-const int kWeights[kFaultKinds] = {14, 14, 14, 8, 16, 16, 8, 8, 6, 1, 1, 1, 1, 1, 1, 1};
+const int kWeights[kFaultKinds] = {14, 14, 14, 8, 16, 16, 8, 8, 6, 1, 1, 1, 1, 4, 6, 4, 4};
 
 Fault::Kind draw_kind(Random& random) {
     int total = 0;
@@ -59,8 +59,6 @@ Fault draw_fault(Random& random, int nodes) {
     Fault fault;
     fault.kind = draw_kind(random);
     fault.node = random.number(0, nodes - 1);
-    const bool ends_host = fault.kind == Fault::Kind::crash || fault.kind == Fault::Kind::pause;
-    if (ends_host && fault.node == 0) fault.node = random.number(1, nodes - 1);
     fault.after = static_cast<After>(random.number(0, kAfters - 1));
     fault.nth = random.chance(60) ? 0 : random.number(1, 4);
     fault.delay = draw_delay(random);

@@ -18,7 +18,7 @@ struct Fault {
     enum class Kind {
         crash,          ///< the agent dies, and its workers with it
         pause,          ///< it is suspended; its workers go on
-        cut,            ///< its connection passes nothing
+        cut,            ///< its node is cut off
         terminate,      ///< SIGTERM to the agent
         come,           ///< a new agent, of a new node
         fail,           ///< one of its workers fails
@@ -29,16 +29,17 @@ struct Fault {
         never_start,    ///< its next workers cannot be started
         no_port,        ///< it cannot announce the next time
         terminate_all,  ///< SIGTERM to all agents
-        cut_all,        ///< the coordinator's node is cut off
-        crash_host,     ///< the coordinator's agent dies
-        pause_host,     ///< it is suspended
+        split,          ///< nothing passes between one half of the nodes and the other
+        crash_leader,   ///< the agent that coordinates dies
+        pause_leader,   ///< it is suspended
+        cut_leader,     ///< its node is cut off
     };
     Kind kind = Kind::crash;
-    int node = 0;  ///< 0 is the coordinator's
+    int node = 0;  ///< 0 is the first coordinator's
     After after = After::start;
     int nth = 0;  ///< of the moments that `after` names
     Duration delay{};
-    Duration lasts{};  ///< pause, cut, be_deaf, be_stuck
+    Duration lasts{};  ///< pause, cut, split, be_deaf, be_stuck
 };
 
 struct Scenario {
@@ -50,6 +51,7 @@ struct Scenario {
     Duration work = std::chrono::seconds(20);  ///< how long a round's workers run, if they are let
     int failing = 0;  ///< percent of a node's rounds in which a worker fails
     Duration grace = std::chrono::seconds(5);  ///< between SIGTERM and SIGKILL
+    bool elects = true;                        ///< another coordinator, if the first is lost
     std::vector<Fault> faults;
     std::uint64_t seed = 1;  ///< of whatever is left open
 };

@@ -19,6 +19,7 @@ void require(bool holds, fmt::format_string<const Words&...> text, const Words&.
 void Watch::decides(const Event& event, const Coordinator& coordinator,
                     const std::vector<Action>& actions) {
     if (const auto* hello = std::get_if<Hello>(&event.what)) cards_[event.agent] = hello->card;
+    if (const auto* report = std::get_if<Report>(&event.what)) cards_[event.agent] = report->card;
     if (const auto* ready = std::get_if<Ready>(&event.what)) ports_[event.agent] = *ready;
     const int spent = coordinator.restart_count() - restarts_;
     const bool failed = std::holds_alternative<Failed>(event.what);
@@ -94,43 +95,46 @@ void Watch::check_round(const std::vector<Given>& assignments, const Coordinator
     }
 }
 
-void Watch::starts(const AgentId& id, const Assignment& assignment, int workers,
-                   const std::function<bool(const AgentId&)>& belongs) {
-    for (const auto& [round, ranks] : live_) {
-        if (round >= assignment.round) break;  // a lost agent may read old orders late
+void Ranks::starts(int agent, int epoch, const Assignment& assignment, int workers,
+                   const std::function<bool(int agent)>& belongs) {
+    const Round round{epoch, assignment.round};
+    for (const auto& [other, ranks] : live_) {
+        if (other >= round) break;  // a lost agent may read old orders late
         for (const auto& [rank, where] : ranks) {
-            require(where != id && !belongs(where),
-                    "{} starts round {} while rank {} of round {} runs on {}", id, assignment.round,
-                    rank, round, where);
+            require(where != agent && !belongs(where),
+                    "agent {} starts round {} while rank {} of round {} runs on {}", agent,
+                    assignment.round, rank, other.second, where);
         }
     }
     for (int i = 0; i < workers; ++i) {
         const int rank = assignment.first_rank + i;
         require(rank < assignment.world_size, "rank {} in a world of {}", rank,
                 assignment.world_size);
-        const auto [held, fresh] = live_[assignment.round].emplace(rank, id);
+        const auto [held, fresh] = live_[round].emplace(rank, agent);
         require(fresh, "rank {} of round {} runs on {} and {}", rank, assignment.round,
-                held->second, id);
+                held->second, agent);
     }
 }
 
-void Watch::ends(int round, int rank) {
-    const auto ranks = live_.find(round);
+void Ranks::ends(int epoch, int round, int rank) {
+    const auto ranks = live_.find({epoch, round});
     require(ranks != live_.end() && ranks->second.erase(rank) == 1,
             "rank {} of round {} ends and did not run", rank, round);
     if (ranks->second.empty()) live_.erase(ranks);
 }
 
-std::size_t Watch::live() const {
+std::size_t Ranks::live() const {
     std::size_t count = 0;
     for (const auto& [round, ranks] : live_)
         count += ranks.size();
     return count;
 }
 
-std::optional<Verdict> Watch::told(const AgentId& id) const {
-    const auto found = told_.find(id);
-    return found == told_.end() ? std::nullopt : std::optional(found->second);
+std::set<int> Ranks::epochs() const {
+    std::set<int> all;
+    for (const auto& [round, ranks] : live_)
+        all.insert(round.first);
+    return all;
 }
 
 }  // namespace torchelastic::sim

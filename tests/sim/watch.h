@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coordinator/coordinator.h"
@@ -18,32 +19,42 @@ struct Violation : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Each call throws a Violation if what it is told must not be.
+/// The workers that live. Each call throws a Violation if what it is told must not be.
+class Ranks {
+public:
+    /// An agent starts a round's workers. `belongs`: its coordinator counts on that agent, too.
+    void starts(int agent, int epoch, const coordinator::Assignment& assignment, int workers,
+                const std::function<bool(int agent)>& belongs);
+
+    /// A worker is no more.
+    void ends(int epoch, int round, int rank);
+
+    /// How many live.
+    std::size_t live() const;
+
+    /// Of whose rounds some live.
+    std::set<int> epochs() const;
+
+private:
+    using Round = std::pair<int, int>;          // epoch, number
+    std::map<Round, std::map<int, int>> live_;  // rank, agent
+};
+
+/// One coordinator. Each call throws a Violation if what it is told must not be.
 class Watch {
 public:
     using AgentId = coordinator::AgentId;
 
     explicit Watch(const coordinator::Plan& plan) : plan_(plan) {}
+    Watch(const coordinator::Plan& plan, const coordinator::Inheritance& inheritance)
+        : plan_(plan), restarts_(inheritance.last.restart_count), round_(inheritance.last.number) {}
 
     /// The coordinator has heard of `event` and answers so.
     void decides(const coordinator::Event& event, const coordinator::Coordinator& coordinator,
                  const std::vector<coordinator::Action>& actions);
 
-    /// An agent starts a round's workers. `belongs`: the coordinator counts on that agent still.
-    void starts(const AgentId& id, const coordinator::Assignment& assignment, int workers,
-                const std::function<bool(const AgentId&)>& belongs);
-
-    /// A worker is no more.
-    void ends(int round, int rank);
-
-    /// How many workers live.
-    std::size_t live() const;
-
     /// The verdict that the coordinator has told all, if it has.
     const std::optional<coordinator::Verdict>& verdict() const { return verdict_; }
-
-    /// What the coordinator told an agent to end with, if it did.
-    std::optional<coordinator::Verdict> told(const AgentId& id) const;
 
     /// It was told to go while the others went on.
     bool dismissed(const AgentId& id) const { return dismissed_.contains(id); }
@@ -58,7 +69,7 @@ private:
     void check_round(const std::vector<Given>& assignments,
                      const coordinator::Coordinator& coordinator);
 
-    const coordinator::Plan& plan_;
+    coordinator::Plan plan_;
     int restarts_ = 0;
     int round_ = -1;
     std::size_t group_size_ = 0;
@@ -67,7 +78,6 @@ private:
     std::map<AgentId, coordinator::Verdict> told_;
     std::set<AgentId> dismissed_;
     std::optional<coordinator::Verdict> verdict_;
-    std::map<int, std::map<int, AgentId>> live_;  // round, rank
 };
 
 }  // namespace torchelastic::sim

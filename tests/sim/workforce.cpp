@@ -11,6 +11,7 @@ using namespace coordinator;
 
 void World::start_workers(Node& node, const Assignment& assignment) {
     node.assignment = assignment;
+    node.epoch = node.leader->desk->coordinator.epoch();
     node.workers.assign(static_cast<std::size_t>(node.card.workers), {});
     node.generation += 1;
     node.stopping = false;
@@ -18,9 +19,9 @@ void World::start_workers(Node& node, const Assignment& assignment) {
         WorkerFailure failure{.agent = node.card.id, .never_started = true, .message = "exec"};
         return handle(node, agent::WorkerEnded{0, std::move(failure)});
     }
-    watch_.starts(node.card.id, assignment, node.card.workers, [this](const AgentId& id) {
-        const auto found = members_.find(id);
-        return found != members_.end() && belongs(*found->second);
+    const Node& leader = *node.leader;
+    ranks_.starts(node.index, node.epoch, assignment, node.card.workers, [&](int index) {
+        return belongs(*nodes_[static_cast<std::size_t>(index)], leader);
     });
     agent::WorkersStarted started;
     for (int i = 0; i < node.card.workers; ++i) {
@@ -48,7 +49,7 @@ void World::end_worker(Node& node, int local_rank, int code, int signal) {
     if (!worker.lives) return;
     worker.lives = false;
     moved_ = clock_.now();
-    watch_.ends(node.assignment.round, worker.rank);
+    ranks_.ends(node.epoch, node.assignment.round, worker.rank);
     agent::WorkerEnded ended{local_rank, std::nullopt};
     if (code != 0 || signal != 0) {
         ended.failure = WorkerFailure{.agent = node.card.id, .local_rank = local_rank};
@@ -84,7 +85,8 @@ void World::stop_workers(Node& node, int signal) {
 void World::kill_workers(Node& node) {
     node.generation += 1;
     for (Node::Worker& worker : node.workers) {
-        if (std::exchange(worker.lives, false)) watch_.ends(node.assignment.round, worker.rank);
+        if (std::exchange(worker.lives, false))
+            ranks_.ends(node.epoch, node.assignment.round, worker.rank);
     }
 }
 

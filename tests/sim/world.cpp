@@ -1,6 +1,7 @@
 // Agents of a simulated job.
 #include "world.h"
 
+#include <algorithm>
 #include <ostream>
 #include <utility>
 
@@ -12,10 +13,7 @@ using namespace std::chrono_literals;
 using namespace coordinator;
 
 World::World(Scenario scenario, std::ostream* trace)
-    : scenario_(std::move(scenario)),
-      trace_(trace),
-      random_(scenario_.seed),
-      watch_(scenario_.plan) {
+    : scenario_(std::move(scenario)), trace_(trace), random_(scenario_.seed) {
     if (scenario_.plan.membership != Membership::known) return;
     for (std::size_t i = 0; i < scenario_.workers.size(); ++i)
         scenario_.plan.expected.push_back(fmt::format("n{}", i));
@@ -27,25 +25,17 @@ Card World::card_of(int number) const {
     Card card;
     card.id = fmt::format("n{}", number);
     card.address = fmt::format("10.0.{}.{}", number / 256, number % 256);
+    card.port = 29400;
     card.order = scenario_.plan.membership == Membership::open ? 0 : number;
     card.workers = known ? scenario_.workers[index] : scenario_.workers.front();
     if (known && !scenario_.roles.empty()) card.role = scenario_.roles[index];
     return card;
 }
 
-Report World::play() {
-    Report report;
+Played World::play() {
+    Played report;
     try {
-        coordinator_.emplace(scenario_.plan);
-        come(0, card_of(0));
-        for (Action& each : coordinator_->begin(clock_.now()))
-            perform(std::move(each));
-        for (int number = 1; number < static_cast<int>(scenario_.workers.size()); ++number) {
-            clock_.in(random_.time(0s, scenario_.comes_within),
-                      [this, number] { come(number, card_of(number)); });
-        }
-        reach(After::start);
-        clock_.in(1s, [this] { look(); });
+        begin();
         while (!over_ && clock_.step())
             report.steps += 1;
         check_end();
@@ -53,41 +43,49 @@ Report World::play() {
         report.violation = violation.what();
         trace("VIOLATION", violation.what());
     }
-    if (done_) report.verdict = done_->verdict;
-    report.rounds = coordinator_->round() + 1;
-    report.restarts = coordinator_->restart_count();
+    const Desk& last = *latest()->desk;
+    if (last.done) report.verdict = last.done->verdict;
+    report.coordinators = static_cast<int>(leaders_.size());
+    report.rounds = last.coordinator.round() + 1;
+    report.restarts = last.coordinator.restart_count();
     report.seconds = std::chrono::duration<double>(clock_.now() - Instant{}).count();
     return report;
 }
 
-void World::come(int number, Card card) {
-    if (!nodes_.empty() && !nodes_.front()->alive()) return;  // nobody answers there
-    nodes_.push_back(std::make_unique<Node>(number, std::move(card)));
-    Node& node = *nodes_.back();
-    trace(node.card.id, "comes");
-    if (nodes_.size() > 1) {
-        node.link = std::make_unique<Link>(
-            clock_, random_, scenario_.network,
-            Receiver<Up>{.message = [this, &node](Up message) { greet(node, message); },
-                         .closed =
-                             [this, &node](const std::string& why) {
-                                 if (node.adopted) decide({node.card.id, Lost{why}});
-                             }},
-            Receiver<Down>{.message =
-                               [this, &node](const Down& message) {
-                                   std::visit([&](const auto& each) { handle(node, each); },
-                                              message);
-                               },
-                           .closed =
-                               [this, &node](const std::string& why) {
-                                   node.lost_link = true;
-                                   handle(node, agent::LinkLost{why});
-                               }});
-        if (!host_runs()) {
-            node.cut_off = true;
-            node.link->pause(End::coordinator, true);
-        }
+/// The first node's agent coordinates, however it was found.
+void World::begin() {
+    Plan plan = scenario_.plan;
+    plan.coordinator = scenario_.elects ? "n0" : "";
+    nodes_.push_back(std::make_unique<Node>(0, card_of(0), patience()));
+    Node& first = *nodes_.back();
+    first.desk.emplace(plan, Coordinator(plan), Watch(plan));
+    first.leader = &first;
+    leaders_.push_back(&first);
+    for (coordinator::Action& each : first.desk->coordinator.begin(clock_.now()))
+        perform(first, std::move(each));
+    locally(first, 0s, [this, &first] {
+        tell(first, Hello{first.card});
+        for (const agent::Action& each : first.life.begin())
+            perform(first, each);
+    });
+    for (int number = 1; number < static_cast<int>(scenario_.workers.size()); ++number) {
+        clock_.in(random_.time(0s, scenario_.comes_within),
+                  [this, number] { come(number, card_of(number)); });
     }
+    reach(After::start);
+    clock_.in(1s, [this] { look(); });
+}
+
+/// Another agent comes, and finds the coordinator of that time.
+void World::come(int number, Card card) {
+    Node* const leads = leader();
+    if (leads == nullptr) return;  // nobody answers there
+    nodes_.push_back(std::make_unique<Node>(number, std::move(card), patience()));
+    Node& node = *nodes_.back();
+    node.index = static_cast<int>(nodes_.size()) - 1;
+    trace(node.card.id, "comes");
+    connect(node, *leads);
+    if (leads->state != Node::State::runs || !reaches(node, *leads)) node.cut_off = true;
     locally(node, 0s, [this, &node] {
         tell(node, Hello{node.card});
         for (const agent::Action& each : node.life.begin())
@@ -111,14 +109,18 @@ void World::handle(Node& node, const agent::Event& event) {
     moved_ = clock_.now();
     const auto actions = node.life.handle(event);
     if (trace_ != nullptr) {
-        const char* const kEvents[] = {"assignment",      "stop",         "finish",
-                                       "workers started", "worker ended", "all stopped",
-                                       "signalled",       "link lost",    "cannot announce"};
+        const char* const kEvents[] = {"assignment",      "stop",           "finish",
+                                       "workers started", "worker ended",   "all stopped",
+                                       "signalled",       "link lost",      "new coordinator",
+                                       "no coordinator",  "cannot announce"};
         trace(node.card.id,
               fmt::format("{}: {} -> {}", kEvents[event.index()], before, node.life.state()));
     }
     for (const agent::Action& each : actions)
         perform(node, each);
+    if (node.life.seeks_coordinator()) return;
+    node.succession.retire();
+    node.orphaned.reset();
 }
 
 void World::perform(Node& node, const agent::Action& action) {
@@ -133,8 +135,8 @@ void World::perform(Node& node, const agent::Action& action) {
         start_workers(node, start->assignment);
     } else if (const auto* stop = std::get_if<agent::StopWorkers>(&action)) {
         stop_workers(node, stop->signal);
-    } else if (const auto* end = std::get_if<agent::Exit>(&action)) {
-        exit(node, end->verdict);
+    } else if (const auto* last = std::get_if<agent::Exit>(&action)) {
+        exit(node, last->verdict);
     }
 }
 
@@ -144,17 +146,45 @@ void World::tell(Node& node, Up message) {
         reach(After::ready);
     }
     if (std::holds_alternative<Started>(message)) reach(After::started);
-    if (node.link) return node.link->send(std::move(message));
-    hear(node, std::move(message));
+    if (node.line != nullptr) return node.line->link.send(std::move(message));
+    if (!node.desk) return;
+    std::visit([&](auto& each) { decide(node, {node.card.id, std::move(each)}); }, message);
+}
+
+/// What whoever coordinates, or was asked to, says.
+void World::hear(Node& node, const Down& message) {
+    if (node.state != Node::State::runs) return;
+    if (const auto* roster = std::get_if<Roster>(&message)) return node.succession.roster(*roster);
+    if (const auto* lead = std::get_if<Lead>(&message)) {
+        node.orphaned.reset();
+        perform(node, node.succession.led(*lead));
+        return handle(node, agent::NewCoordinator{});
+    }
+    if (const auto* answer = std::get_if<Defer>(&message)) {
+        return perform(node, node.succession.deferred(*answer));
+    }
+    if (const auto* assignment = std::get_if<Assignment>(&message)) {
+        return handle(node, *assignment);
+    }
+    if (const auto* stop = std::get_if<Stop>(&message)) {
+        node.succession.stopped(stop->restart_count);
+        return handle(node, *stop);
+    }
+    handle(node, std::get<Finish>(message));
 }
 
 void World::exit(Node& node, const Verdict& verdict) {
     node.verdict = verdict;
     trace(node.card.id, "exits: " + verdict.reason);
     check_exit(node);
-    if (!node.link) return;  // the coordinator is the last to go
+    if (node.leads()) return;  // the coordinator is the last to go
+    end(node);
+}
+
+void World::end(Node& node) {
+    kill_workers(node);
     node.state = Node::State::ended;
-    node.link->close(End::agent);
+    close_lines(node);
 }
 
 Node* World::node_at(int number) {
@@ -164,12 +194,26 @@ Node* World::node_at(int number) {
     return nullptr;
 }
 
-/// The coordinator counts on it.
-bool World::belongs(const Node& node) const {
+Node* World::latest() const {
+    return *std::max_element(leaders_.begin(), leaders_.end(), [](const Node* a, const Node* b) {
+        return a->desk->coordinator.epoch() < b->desk->coordinator.epoch();
+    });
+}
+
+Node* World::leader() const {
+    Node* const last = latest();
+    return last->leads() ? last : nullptr;
+}
+
+/// That coordinator counts on it.
+bool World::belongs(const Node& node, const Node& leader) const {
+    const auto found = leader.desk->members.find(node.card.id);
+    if (found == leader.desk->members.end() || !leader.leads()) return false;
+    if (&node != (found->second == nullptr ? &leader : &found->second->caller)) return false;
     const bool given_up = node.stuck_until > clock_.now();
-    if (watch_.dismissed(node.card.id) && given_up) return false;
-    if (!node.link) return !node.verdict;
-    return node.adopted && node.link->open(End::coordinator);
+    if (leader.desk->watch.dismissed(node.card.id) && given_up) return false;
+    if (found->second == nullptr) return !node.verdict;
+    return found->second->link.open(End::coordinator);
 }
 
 void World::trace(const std::string& who, const std::string& what) const {
@@ -178,7 +222,7 @@ void World::trace(const std::string& who, const std::string& what) const {
     *trace_ << fmt::format("{:12.6f}  {:12} {}\n", seconds, who, what);
 }
 
-Report play(const Scenario& scenario, std::ostream* trace) {
+Played play(const Scenario& scenario, std::ostream* trace) {
     return World(scenario, trace).play();
 }
 

@@ -1,4 +1,4 @@
-// Plays a scenario: the real coordinator and the real lifecycles of its agents over simulated
+// Plays a scenario: the real coordinators, lifecycles and successions of its agents over simulated
 // connections, workers and time, watched at every step.
 #pragma once
 
@@ -20,9 +20,11 @@
 namespace torchelastic::sim {
 
 /// What came of it.
-struct Report {
+struct Played {
     std::optional<std::string> violation;
-    std::optional<coordinator::Verdict> verdict;  ///< nothing: the coordinator was lost
+    /// Of the last coordinator; nothing: that was lost.
+    std::optional<coordinator::Verdict> verdict;
+    int coordinators = 0;  ///< how many there were, one after the other
     int rounds = 0;
     int restarts = 0;
     std::size_t steps = 0;
@@ -34,9 +36,10 @@ public:
     /// `trace`: where to tell what happens, line by line; null: nowhere.
     World(Scenario scenario, std::ostream* trace = nullptr);
 
-    Report play();
+    Played play();
 
 private:
+    void begin();
     void come(int number, coordinator::Card card);
     coordinator::Card card_of(int number) const;
 
@@ -44,17 +47,32 @@ private:
     void handle(Node& node, const agent::Event& event);
     void perform(Node& node, const agent::Action& action);
     void tell(Node& node, coordinator::Up message);
+    void hear(Node& node, const coordinator::Down& message);
     void locally(Node& node, Duration delay, std::function<void()> what);
     void act(Node& node, std::function<void()> what);
     void exit(Node& node, const coordinator::Verdict& verdict);
+    void end(Node& node);
 
-    // The coordinator and its hub (hub.cpp).
-    void greet(Node& node, const coordinator::Up& message);
-    void hear(Node& node, coordinator::Up message);
-    void decide(coordinator::Event event);
-    void perform(coordinator::Action action);
-    void send(const coordinator::AgentId& id, coordinator::Down message);
-    void end_host();
+    // The connections, and what comes to an agent's door (lines.cpp).
+    void connect(Node& caller, Node& callee);
+    void arrive(Line& line, coordinator::Up message);
+    void lose_caller(Line& line, const std::string& why, bool died);
+    void lose_callee(Line& line, const std::string& why, bool died);
+    void close_lines(Node& node);
+    bool reaches(const Node& from, const Node& to) const { return from.island == to.island; }
+
+    // The election (election.cpp).
+    void perform(Node& node, const coordinator::Succession::Actions& actions);
+    void dial(Node& node, const coordinator::Successor& successor);
+    void take_over(Node& node, const coordinator::TakeOver& order);
+    void give_up(Node& node, const coordinator::GiveUp& order);
+
+    // Whoever coordinates (desk.cpp).
+    void adopt(Line& line, coordinator::Up message);
+    void decide(Node& node, coordinator::Event event);
+    void perform(Node& node, coordinator::Action action);
+    void send(Node& node, const coordinator::AgentId& id, coordinator::Down message);
+    void end_desk(Node& node);
 
     // The workers (workforce.cpp).
     void start_workers(Node& node, const coordinator::Assignment& assignment);
@@ -69,42 +87,47 @@ private:
     void befall(const Fault& fault);
     void befall_node(const Fault& fault, Node& node);
     void befall_all(const Fault& fault);
+    void crash(Node& node);
     void pause(Node& node, Duration lasts);
     void resume(Node& node);
-    void cut(Node& node, Duration lasts);
+    void part(const std::vector<Node*>& nodes, Duration lasts);
     void newcomer(int number);
 
     // What is looked at every second (progress.cpp).
     void look();
     bool waits_rightly() const;
     void check_newcomers(Duration patience) const;
+    void check_one_coordinator();
+    void check_surrender(const Node& node) const;
     void check_end() const;
     void check_exit(const Node& node) const;
+    Duration patience() const;
     std::string situation() const;
 
     void trace(const std::string& who, const std::string& what) const;
-    bool belongs(const Node& node) const;
-    bool host_runs() const { return nodes_.front()->state == Node::State::runs; }
+    bool belongs(const Node& node, const Node& leader) const;
+    Node* latest() const;  ///< who took over last, though others may not know it yet
+    Node* leader() const;  ///< the same; null if it is no more
     Node* node_at(int number);
 
     Scenario scenario_;
     std::ostream* trace_;
     Random random_;
     Clock clock_;
-    Watch watch_;
-    std::optional<coordinator::Coordinator> coordinator_;
-    std::vector<std::unique_ptr<Node>> nodes_;       // the first is the coordinator's
-    std::map<coordinator::AgentId, Node*> members_;  // whose hello was taken
-    unsigned alarm_ = 0;
-    std::optional<coordinator::Done> done_;
+    Ranks ranks_;
+    std::vector<std::unique_ptr<Node>> nodes_;  // the first is the first coordinator's
+    std::vector<std::unique_ptr<Line>> lines_;  // all that there ever were
+    std::vector<Node*> leaders_;                // one after the other
     std::map<After, int> reached_;
-    Instant excused_{};  // until then, what a fault brings about may take its time
-    Instant moved_{};    // when something was told to or by the coordinator
-    Instant formed_{};
+    int islands_ = 0;
+    int losses_ = 0;                 ///< faults that took or cut off somebody
+    Instant excused_{};              // until then, what a fault brings about may take its time
+    Instant moved_{};                // when something was told to or by a coordinator
+    std::optional<Instant> rivals_;  // more than one coordinates since
     bool over_ = false;
 };
 
-/// The report of a scenario; `trace` as above.
-Report play(const Scenario& scenario, std::ostream* trace = nullptr);
+/// What comes of a scenario; `trace` as above.
+Played play(const Scenario& scenario, std::ostream* trace = nullptr);
 
 }  // namespace torchelastic::sim

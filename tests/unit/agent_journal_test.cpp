@@ -139,7 +139,12 @@ TEST(Journal, tells_a_lost_coordinator_and_a_program_that_is_not_there) {
     lost(round(0, 0))(WorkersStarted{{70, 71}});
     lost.said();
     lost(LinkLost{"reset by peer"})(AllStopped{});
-    EXPECT_EQ(lost.said(), "lost, stopping, stopped, verdict, FAILED");
+    EXPECT_EQ(lost.events[1].reason, "reset by peer");
+    EXPECT_EQ(lost.said(), "lost, stopping, stopped");
+    lost(NoCoordinator{"reset by peer; nobody is left"});
+    EXPECT_EQ(lost.events[0].outcome, "coordinator_lost");
+    EXPECT_EQ(lost.events[0].reason, "lost the coordinator: reset by peer; nobody is left");
+    EXPECT_EQ(lost.said(), "verdict, FAILED");
 
     Life missing;
     missing(round(0, 0));
@@ -150,6 +155,18 @@ TEST(Journal, tells_a_lost_coordinator_and_a_program_that_is_not_there) {
     EXPECT_EQ(missing.events[0].exit_code, 127);
     EXPECT_EQ(missing.events[0].worker->pid, 0);
     EXPECT_EQ(missing.said(), "FAILED 2");
+}
+
+TEST(Journal, tells_how_it_goes_on_with_another_coordinator) {
+    Life life;
+    life(round(0, 0))(WorkersStarted{{70, 71}});
+    life.said();
+    life(LinkLost{"reset by peer"})(bad(1, 143))(AllStopped{})(NewCoordinator{});
+    EXPECT_EQ(words(life.journal.state()), "waiting");
+    EXPECT_EQ(life.said(), "lost, stopping, TERMINATED 3, stopped");
+    life(round(1, 0))(WorkersStarted{{72, 73}});
+    EXPECT_EQ(life.said(), "RENDEZVOUS, ASSIGN_WORKER_RANKS, formed, START 2, START 3, started");
+    EXPECT_EQ(life.journal.round(), 1);
 }
 
 TEST(Journal, tells_why_a_node_cannot_take_part) {

@@ -1,5 +1,6 @@
 // The agent's life, played event by event.
 #include <csignal>
+#include <span>
 
 #include <gtest/gtest.h>
 
@@ -13,8 +14,8 @@ using namespace coordinator;
 /// What an action is, in a word, so that a life reads as a sentence.
 std::string word(const Action& action) {
     if (const auto* tell = std::get_if<Tell>(&action)) {
-        constexpr const char* kUp[] = {"hello",  "unable",    "ready",   "started",
-                                       "failed", "succeeded", "leaving", "ended"};
+        constexpr const char* kUp[] = {"hello",     "unable",  "ready", "started", "failed",
+                                       "succeeded", "leaving", "ended", "report"};
         std::string name = kUp[tell->message.index()];
         const auto* failed = std::get_if<Failed>(&tell->message);
         if (failed != nullptr && failed->failure.ordered) name += "(ordered)";
@@ -88,13 +89,6 @@ const Life kLives[] = {
     {"told to go while stopping for a restart: no new round",
      {Assignment{}, Stop{0, ""}, Signalled{SIGTERM}, AllStopped{}, verdict(143)},
      "announce start stop-15 tell-leaving tell-ended exit-143"},
-    {"the coordinator is lost before any round", {LinkLost{"reset"}}, "announce tell-ended exit-1"},
-    {"the coordinator is lost while workers run",
-     {Assignment{}, LinkLost{"reset"}, bad(0), AllStopped{}},
-     "announce start stop-15 tell-failed(ordered) tell-ended exit-1"},
-    {"told to go, then the coordinator is lost",
-     {Assignment{}, Signalled{SIGTERM}, LinkLost{"reset"}, AllStopped{}},
-     "announce start tell-leaving stop-15 tell-ended exit-143"},
     {"no port for the store: the coordinator decides",
      {CannotAnnounce{"no port"}, verdict(1)},
      "announce tell-unable tell-ended exit-1"},
@@ -104,8 +98,85 @@ const Life kLives[] = {
      "announce tell-ended exit-0"},
 };
 
-TEST(Lifecycle, lives_as_told) {
-    for (const Life& life : kLives) {
+const Event kLost = LinkLost{"reset"};
+const Event kNone = NoCoordinator{"nobody is left"};
+
+/// Without a coordinator: nothing is said to anybody, until there is another.
+const Life kLivesWithoutCoordinator[] = {
+    {"lost before any round, and nobody takes over", {kLost, kNone}, "announce tell-ended exit-1"},
+    {"lost while waiting: the next hears of a port of its own",
+     {kLost, NewCoordinator{}, Assignment{}},
+     "announce announce start"},
+    {"lost while workers run: they are stopped",
+     {Assignment{}, kLost, AllStopped{}},
+     "announce start stop-15"},
+    {"another takes over once the workers are stopped",
+     {Assignment{}, kLost, AllStopped{}, NewCoordinator{}, Assignment{.round = 1}},
+     "announce start stop-15 announce start"},
+    {"another takes over while the workers are being stopped",
+     {Assignment{}, kLost, NewCoordinator{}, bad(0), AllStopped{}, Assignment{.round = 1}},
+     "announce start stop-15 tell-failed(ordered) announce start"},
+    {"how workers end meanwhile is nobody's business",
+     {Assignment{}, kLost, bad(0), good(1), AllStopped{}, NewCoordinator{}},
+     "announce start stop-15 announce"},
+    {"nobody takes over once the workers are stopped",
+     {Assignment{}, kLost, AllStopped{}, kNone},
+     "announce start stop-15 tell-ended exit-1"},
+    {"nobody takes over while the workers are being stopped: they end first",
+     {Assignment{}, kLost, kNone, bad(0), AllStopped{}},
+     "announce start stop-15 tell-failed(ordered) tell-ended exit-1"},
+    {"a success does not outlive the coordinator that heard of it",
+     {Assignment{}, good(0), good(1), kLost, AllStopped{}, NewCoordinator{}, Assignment{.round = 1},
+      good(1)},
+     "announce start tell-succeeded stop-15 announce start"},
+    {"lost while stopping for a restart",
+     {Assignment{}, Stop{0, ""}, kLost, AllStopped{}, NewCoordinator{}},
+     "announce start stop-15 announce"},
+    {"the verdict of one that stood in vain",
+     {Assignment{}, kLost, AllStopped{}, verdict(1)},
+     "announce start stop-15 tell-ended exit-1"},
+    {"the same while the workers are being stopped",
+     {Assignment{}, kLost, verdict(1), AllStopped{}},
+     "announce start stop-15 tell-ended exit-1"},
+    {"two are lost in a row",
+     {Assignment{}, kLost, AllStopped{}, NewCoordinator{}, kLost, NewCoordinator{},
+      Assignment{.round = 1}},
+     "announce start stop-15 announce announce start"},
+    {"another is lost while the workers still stop",
+     {Assignment{}, kLost, NewCoordinator{}, kLost, AllStopped{}, NewCoordinator{}},
+     "announce start stop-15 announce"},
+    {"told to go while nobody coordinates",
+     {Assignment{}, kLost, AllStopped{}, Signalled{SIGTERM}},
+     "announce start stop-15 tell-ended exit-143"},
+    {"told to go while nobody coordinates and workers are being stopped",
+     {Assignment{}, kLost, Signalled{SIGINT}, AllStopped{}},
+     "announce start stop-15 tell-ended exit-130"},
+    {"told twice then",
+     {Assignment{}, kLost, Signalled{SIGTERM}, Signalled{SIGTERM}, AllStopped{}},
+     "announce start stop-15 stop-9 tell-ended exit-143"},
+    {"told to go, then the coordinator is lost",
+     {Assignment{}, Signalled{SIGTERM}, kLost, AllStopped{}},
+     "announce start tell-leaving stop-15 tell-ended exit-143"},
+    {"told to go, nothing is left, then the coordinator is lost",
+     {Assignment{}, Signalled{SIGTERM}, AllStopped{}, kLost},
+     "announce start tell-leaving stop-15 tell-ended exit-143"},
+    {"told to go: no other coordinator is of interest",
+     {Assignment{}, Signalled{SIGTERM}, kLost, NewCoordinator{}, kNone, AllStopped{}},
+     "announce start tell-leaving stop-15 tell-ended exit-143"},
+    {"the coordinator goes after the verdict",
+     {Assignment{}, verdict(37), kLost, kNone, NewCoordinator{}, AllStopped{}},
+     "announce start stop-15 tell-ended exit-37"},
+    {"what concerns an election is nothing to those who have a coordinator",
+     {NewCoordinator{}, kNone, Assignment{}, NewCoordinator{}, kNone, Stop{0, ""}, NewCoordinator{},
+      kNone, AllStopped{}},
+     "announce start stop-15 announce"},
+    {"nothing after the end",
+     {kLost, kNone, NewCoordinator{}, kLost, kNone, Signalled{SIGTERM}},
+     "announce tell-ended exit-1"},
+};
+
+void expect(std::span<const Life> lives) {
+    for (const Life& life : lives) {
         Lifecycle lifecycle(2);
         std::string words;
         const auto note = [&](const std::vector<Action>& actions) {
@@ -119,6 +190,35 @@ TEST(Lifecycle, lives_as_told) {
     }
 }
 
+TEST(Lifecycle, lives_as_told) {
+    expect(kLives);
+}
+
+TEST(Lifecycle, stands_the_loss_of_the_coordinator) {
+    expect(kLivesWithoutCoordinator);
+}
+
+TEST(Lifecycle, seeks_a_coordinator_only_to_go_on_with) {
+    Lifecycle lifecycle(1);
+    lifecycle.begin();
+    EXPECT_FALSE(lifecycle.seeks_coordinator());
+    lifecycle.handle(Assignment{});
+    EXPECT_FALSE(lifecycle.seeks_coordinator());
+    lifecycle.handle(kLost);
+    EXPECT_EQ(lifecycle.state(), "bereft");
+    EXPECT_TRUE(lifecycle.seeks_coordinator()) << "while its workers still stop";
+    lifecycle.handle(AllStopped{});
+    EXPECT_EQ(lifecycle.state(), "orphaned");
+    EXPECT_TRUE(lifecycle.seeks_coordinator());
+    lifecycle.handle(NewCoordinator{});
+    EXPECT_EQ(lifecycle.state(), "waiting");
+    EXPECT_FALSE(lifecycle.seeks_coordinator());
+    lifecycle.handle(kLost);
+    EXPECT_TRUE(lifecycle.seeks_coordinator());
+    lifecycle.handle(Signalled{SIGTERM});
+    EXPECT_FALSE(lifecycle.seeks_coordinator()) << "it has been told to go";
+}
+
 TEST(Lifecycle, says_why_it_cannot_take_part_and_waits_for_the_verdict) {
     Lifecycle lifecycle(1);
     const auto actions = lifecycle.begin("no GPU");
@@ -127,12 +227,30 @@ TEST(Lifecycle, says_why_it_cannot_take_part_and_waits_for_the_verdict) {
     EXPECT_EQ(word(lifecycle.handle(verdict(1)).back()), "exit-1");
 }
 
-TEST(Lifecycle, names_what_was_lost) {
-    Lifecycle lifecycle(1);
-    lifecycle.begin();
-    const auto actions = lifecycle.handle(LinkLost{"closed by peer"});
-    EXPECT_EQ(std::get<Exit>(actions.back()).verdict.reason,
-              "lost the coordinator: closed by peer");
+TEST(Lifecycle, says_why_it_ends_alone) {
+    const struct {
+        const char* what;
+        std::vector<Event> events;
+        Verdict verdict;
+    } kEnds[] = {
+        {"nobody takes over",
+         {kLost, NoCoordinator{"closed by peer; nobody is left"}},
+         {Outcome::coordinator_lost, 1, "lost the coordinator: closed by peer; nobody is left"}},
+        {"told to go meanwhile",
+         {kLost, Signalled{SIGINT}},
+         {Outcome::interrupted, 130, "told to end by SIGINT"}},
+        {"told to go before",
+         {Signalled{SIGTERM}, kLost},
+         {Outcome::interrupted, 143, "told to end by SIGTERM"}},
+    };
+    for (const auto& [what, events, expected] : kEnds) {
+        Lifecycle lifecycle(1);
+        std::vector<Action> actions = lifecycle.begin();
+        for (const Event& each : events)
+            actions = lifecycle.handle(each);
+        ASSERT_FALSE(actions.empty()) << what;
+        EXPECT_EQ(std::get<Exit>(actions.back()).verdict, expected) << what;
+    }
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
-foreach(part coordinator coordinator_members coordinator_open)
+foreach(part coordinator coordinator_members coordinator_open coordinator_roster
+        coordinator_takeover quorum succession)
     torchelastic_unit_test(${part}_test LINKS torchelastic::coordinator)
 endforeach()

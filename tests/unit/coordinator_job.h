@@ -18,6 +18,15 @@ struct Job {
         take(coordinator.begin(now));
     }
 
+    /// Where another coordinator took over. Nodes that report are of its round.
+    Job(Plan with, std::vector<int> workers, const Inheritance& inheritance)
+        : plan(complete(std::move(with), workers)),
+          sizes(std::move(workers)),
+          inherited(inheritance.last),
+          coordinator(plan, inheritance) {
+        take(coordinator.begin(now));
+    }
+
     static Plan complete(Plan plan, const std::vector<int>& workers) {
         plan.run_id = "7.0.0";
         if (plan.membership != Membership::known) return plan;
@@ -43,11 +52,16 @@ struct Job {
         now = alarm;
         take(coordinator.handle({"", TimeUp{}}, now));
     }
-    void hello(int node) {
+    Card card(int node) const {
         const std::string id = "n" + std::to_string(node);
         Card card{.id = id, .address = "10.0.0." + std::to_string(node), .order = node};
         card.workers = sizes.at(static_cast<std::size_t>(node - 1));
-        event(node, Hello{card});
+        card.port = 29400;
+        return card;
+    }
+    void hello(int node) { event(node, Hello{card(node)}); }
+    void report(int node, int group_rank) {
+        event(node, Report{card(node), inherited, group_rank});
     }
     void ready(int node) { event(node, Ready{static_cast<std::uint16_t>(1000 + node), true}); }
     void everyone(void (Job::*act)(int)) {
@@ -86,6 +100,7 @@ struct Job {
 
     Plan plan;
     std::vector<int> sizes;
+    LastRound inherited;
     Coordinator coordinator;
     Instant now{};
     Instant alarm{};

@@ -106,8 +106,15 @@ std::vector<Piece> example() {
     };
     Card card{.id = "n2", .address = "10.0.0.2", .order = 1, .workers = 2, .pid = 4711};
     card.other_addresses = {"fd00::2"};
+    card.port = 29105;
     say('C', Hello{card});
     say('C', Ready{40000, true});
+    Roster roster;
+    roster.last = {.number = 0, .since = 0, .group_size = 2};
+    roster.coordinator = "n1";
+    roster.group_rank = 1;
+    roster.successors = {{"n2", {"10.0.0.2", 29105}}};
+    say('S', roster);
     Assignment assignment{.group_rank = 1, .group_world_size = 2, .first_rank = 2};
     assignment.world_size = 4;
     assignment.first_role_rank = 2;
@@ -154,7 +161,7 @@ TEST(RendezvousDocument, shows_bytes_that_the_code_understands) {
     const auto client = payloads(sent_by('C'));
     const auto server = payloads(sent_by('S'));
     ASSERT_EQ(client.size(), 7U);
-    ASSERT_EQ(server.size(), 3U);
+    ASSERT_EQ(server.size(), 4U);
     wire::ServerHandshake handshake("secret", "7.0.0", counting_up(0x80));
     EXPECT_EQ(handshake.answer(client[0]).value(), server[0]);
     EXPECT_TRUE(handshake.check(client[1]));
@@ -169,10 +176,14 @@ TEST(RendezvousDocument, shows_bytes_that_the_code_understands) {
     EXPECT_TRUE(is(client[4], Started{0}));
     EXPECT_TRUE(is(client[5], Succeeded{0}));
     EXPECT_TRUE(is(client[6], Ended{}));
-    const auto assignment = wire::decode(server[1]);
+    const auto roster = wire::decode(server[1]);
+    ASSERT_TRUE(roster) << roster.error().text();
+    const std::vector<Successor> successors = {{"n2", {"10.0.0.2", 29105}}};
+    EXPECT_EQ(std::get<Roster>(*roster).successors, successors);
+    const auto assignment = wire::decode(server[2]);
     ASSERT_TRUE(assignment) << assignment.error().text();
     EXPECT_EQ(std::get<Assignment>(*assignment).world_size, 4);
-    EXPECT_TRUE(is(server[2], Finish{{Outcome::succeeded, 0, "all workers succeeded"}}));
+    EXPECT_TRUE(is(server[3], Finish{{Outcome::succeeded, 0, "all workers succeeded"}}));
 }
 
 }  // namespace

@@ -15,6 +15,11 @@ using namespace coordinator;
 std::vector<Message> every_message() {
     Card card{.id = "n1", .address = "fe80::1", .order = 3, .workers = 8, .role = "ps", .pid = 77};
     card.other_addresses = {"10.0.0.4", "fd00::4"};
+    card.port = 29400;
+    LastRound last{.epoch = 2, .number = 9, .since = 7, .restart_count = 4, .group_size = 5};
+    last.with_coordinator = false;
+    const std::vector<Successor> successors = {{"n4", {"10.0.0.4", 65535}},
+                                               {"n5", {"fe80::5", 29400}}};
     WorkerFailure failure{.agent = "n2", .local_rank = 1, .rank = 5, .pid = 1LL << 40};
     failure.signal = 9;
     failure.ordered = true;
@@ -39,10 +44,23 @@ std::vector<Message> every_message() {
     assignment.agent_store = false;
     assignment.run_id = "7.0.0";
     assignment.members = {"10.0.0.1", "10.0.0.2"};
-    return {Ping{1, 2, 3},       Hello{card},    Unable{"no GPU"},
-            Ready{40000, false}, Started{3},     Failed{4, failure},
-            Succeeded{5},        Leaving{15},    Ended{},
-            assignment,          Stop{6, "why"}, Finish{{Outcome::agent_lost, 1, "lost n3"}}};
+    return {Ping{1, 2, 3},
+            Farewell{"silent for 3 s"},
+            Hello{card},
+            Unable{"no GPU"},
+            Ready{40000, false},
+            Started{3},
+            Failed{4, failure},
+            Succeeded{5},
+            Leaving{15},
+            Ended{},
+            Report{card, last, 3, true},
+            assignment,
+            Stop{6, "why", 2},
+            Finish{{Outcome::agent_lost, 1, "lost n3"}},
+            Roster{last, "n1", 1, successors},
+            Lead{3},
+            Defer{"node n4 still has a coordinator"}};
 }
 
 TEST(Codec, brings_every_message_back) {
@@ -76,6 +94,61 @@ TEST(Codec, keeps_the_addresses_of_ten_thousand_nodes) {
     EXPECT_EQ(std::get<Assignment>(*back).members, assignment.members);
 }
 
+/// "successors" of a roster as CBOR, and "endpoints" beside it.
+std::string roster(const std::string& names, const std::string& endpoints) {
+    return "\x82\x66roster\xa2\x6asuccessors" + names + "\x69" + "endpoints" + endpoints;
+}
+
+TEST(Codec, takes_those_successors_of_a_roster_that_it_can_use) {
+    const struct {
+        const char* what;
+        std::string bytes;
+        std::vector<Successor> taken;
+    } kRosters[] = {
+        {"one",
+         roster("\x81\x42n2",
+                "\x81\x4a"
+                "10.0.0.2:7"),
+         {{"n2", {"10.0.0.2", 7}}}},
+        {"none", roster("\x80", "\x80"), {}},
+        {"no lists at all", "\x82\x66roster\xa0", {}},
+        {"more names than endpoints",
+         roster("\x82\x42n2\x42n3",
+                "\x81\x4a"
+                "10.0.0.2:7"),
+         {{"n2", {"10.0.0.2", 7}}}},
+        {"more endpoints than names",
+         roster("\x81\x42n2",
+                "\x82\x4a"
+                "10.0.0.2:7\x4a"
+                "10.0.0.3:7"),
+         {{"n2", {"10.0.0.2", 7}}}},
+        {"an endpoint that is none: its name goes with it",
+         roster("\x82\x42n2\x42n3",
+                "\x82\x49"
+                "[fe80::1:\x4a"
+                "10.0.0.3:7"),
+         {{"n3", {"10.0.0.3", 7}}}},
+        {"a port that is none",
+         roster("\x81\x42n2",
+                "\x81\x4e"
+                "10.0.0.2:99999"),
+         {}},
+    };
+    for (const auto& [what, bytes, taken] : kRosters) {
+        const auto result = decode(bytes);
+        ASSERT_TRUE(result) << what << ": " << result.error().text();
+        EXPECT_EQ(std::get<Roster>(*result).successors, taken) << what;
+    }
+}
+
+TEST(Codec, rejects_a_roster_wherever_it_is_cut) {
+    const std::string whole =
+        encode(Roster{{}, "n1", 1, {{"n2", {"10.0.0.2", 7}}, {"n3", {"::1", 7}}}});
+    for (std::size_t size = 0; size < whole.size(); ++size)
+        EXPECT_FALSE(decode(whole.substr(0, size))) << size << " of " << whole.size() << " bytes";
+}
+
 TEST(Codec, rejects_hostile_bytes_in_words) {
     const std::pair<const char*, std::string> kHostile[] = {
         {"nothing", ""},
@@ -97,6 +170,13 @@ TEST(Codec, rejects_hostile_bytes_in_words) {
          "\x82\x66"
          "assign\xa1\x67members\x9f" +
              std::string(1 << 20, '\x40') + "\xff"},
+        {"a successor that is a number", roster("\x81\x07", "\x80")},
+        {"successors in a list of lists", roster("\x81\x81\x42n2", "\x80")},
+        {"successors as one text", roster("\x42n2", "\x80")},
+        {"endless successors", roster("\x9f" + std::string(1 << 20, '\x40') + "\xff", "\x80")},
+        {"four billion endpoints", roster("\x80", "\x9a\xff\xff\xff\xff")},
+        {"a rank out of range", "\x82\x66report\xa1\x6agroup_rank\x1a\xff\xff\xff\xff"},
+        {"a port out of range", "\x82\x65hello\xa1\x64port\x1a\x00\x01\x00\x00"},
         {"bytes after the end", encode(Ping{}) + "x"},
         {"three elements", "\x83\x64ping\xa0\xa0"},
     };
