@@ -59,14 +59,16 @@ void Coordinator::regather(Instant now) {
     stopped_at_ = now;
     stop_deadline_ = now + std::max(plan_.regather, plan_.end_timeout);
     actions_.emplace_back(ArmTimer{now + plan_.regather});
-    note(Note::Level::warning, fmt::format("node {} coordinates now, after round {}: {}",
-                                           plan_.coordinator, round_, inheritance_->why));
+    note(Note::Level::info,
+         fmt::format("waiting for the nodes of round {}: {}", round_, inheritance_->why));
 }
 
 void Coordinator::end_regathering(Instant now) {
     if (!std::exchange(regathering_, false)) return;
     actions_.emplace_back(ArmTimer{stop_deadline_});
     if (plan_.membership != Membership::known || reachable_nodes() >= plan_.min_nodes) {
+        note(Note::Level::warning, fmt::format("node {} coordinates now, after round {}: {}",
+                                               plan_.coordinator, round_, inheritance_->why));
         return form_if_complete(now);
     }
     finish({Outcome::agent_lost, 1,

@@ -105,7 +105,7 @@ def a_node_was_lost_and_too_few_are_left(place):
     return [(1, left)]
 
 
-def the_coordinators_node_was_lost(place):
+def the_coordinators_node_was_lost_and_no_other_took_over(place):
     left = killed(place, 0)
     equal(count(r"lost the coordinator: ", left.output), 1, "lines that say so", left.output)
     return [(1, left)]
@@ -138,7 +138,7 @@ CASES = [
     all_workers_succeeded, help_or_the_version_was_asked_for, a_worker_exited_with_n,
     a_worker_was_killed_by_signal_n, a_worker_could_not_be_started,
     the_agent_was_told_to_end_by_signal_n, the_agent_was_killed_by_sigkill,
-    a_node_was_lost_and_too_few_are_left, the_coordinators_node_was_lost,
+    a_node_was_lost_and_too_few_are_left, the_coordinators_node_was_lost_and_no_other_took_over,
     a_node_did_not_come_in_time, a_node_cannot_take_part,
     several_nodes_were_asked_for_outside_of_slurm, an_option_or_its_value_is_wrong,
 ]

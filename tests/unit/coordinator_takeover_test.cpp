@@ -34,7 +34,7 @@ Job led(Plan plan, std::vector<int> sizes) {
 TEST(Takeover, regathers_all_and_forms_at_once) {
     Job job = taken_over({.min_nodes = 2, .max_nodes = 4, .max_restarts = 3}, {2, 2, 4, 4});
     EXPECT_EQ(job.notes.back(),
-              "node n2 coordinates now, after round 3: lost the coordinator: closed by peer");
+              "waiting for the nodes of round 3: lost the coordinator: closed by peer");
     EXPECT_EQ(job.coordinator.state(), "stopping");
     for (const int node : {2, 3, 4})
         job.report(node, node - 1);
@@ -42,6 +42,8 @@ TEST(Takeover, regathers_all_and_forms_at_once) {
     job.ready(4);
     job.ready(2);
     EXPECT_TRUE(job.sent.empty()) << "the workers of n3 still stop";
+    EXPECT_EQ(job.notes.back(),
+              "node n2 coordinates now, after round 3: lost the coordinator: closed by peer");
     job.ready(3);
     const auto assigned = job.told<Assignment>();
     ASSERT_EQ(assigned.size(), 3U);
