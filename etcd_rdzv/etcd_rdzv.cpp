@@ -24,6 +24,8 @@ const char* words(httplib::Error error) {
             return "no connection";
         case httplib::Error::Read:
             return "the connection ended, or was silent, before there was an answer";
+        case httplib::Error::Canceled:
+            return "the answer is longer than etcd's are: somebody else listens there";
         case httplib::Error::SSLConnection:
             return "TLS could not be set up";
         case httplib::Error::SSLLoadingCerts:

@@ -40,8 +40,8 @@ public:
                 if (got <= 0) return;
                 request.append(buffer, static_cast<std::size_t>(got));
             }
-            EXPECT_EQ(::write(peer.get(), answer.data(), answer.size()),
-                      static_cast<ssize_t>(answer.size()));
+            // Who has heard enough hangs up.
+            static_cast<void>(::send(peer.get(), answer.data(), answer.size(), MSG_NOSIGNAL));
             while (!hangs_up && ::read(peer.get(), buffer, sizeof buffer) > 0) {
             }
         });
@@ -89,6 +89,15 @@ TEST(EtcdModule, takes_the_lines_that_there_are_of_a_stream_that_breaks_off) {
     const auto answer = server.ask(2);
     ASSERT_TRUE(answer) << answer.error().text();
     EXPECT_EQ(*answer, "one\n");
+}
+
+TEST(EtcdModule, ends_an_answer_that_does_not) {
+    const std::vector<std::string> much(40, std::string(65536, 'x'));
+    const Server server(stream(much), false);
+    const auto answer = server.ask(0);
+    ASSERT_FALSE(answer);
+    EXPECT_NE(answer.error().text().find("longer than etcd's are"), std::string::npos)
+        << answer.error().text();
 }
 
 TEST(EtcdModule, says_when_there_is_no_answer) {
