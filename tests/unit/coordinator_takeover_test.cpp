@@ -31,6 +31,10 @@ Job led(Plan plan, std::vector<int> sizes) {
     return Job(std::move(plan), std::move(sizes));
 }
 
+void fall_silent(Job& job, int node) {
+    job.event(node, Lost{"silent for 3 s", false});
+}
+
 TEST(Takeover, regathers_all_and_forms_at_once) {
     Job job = taken_over({.min_nodes = 2, .max_nodes = 4, .max_restarts = 3}, {2, 2, 4, 4});
     EXPECT_EQ(job.notes.back(),
@@ -89,13 +93,17 @@ TEST(Takeover, takes_one_that_comes_later_still_for_a_newcomer) {
     }
     job.time_up();
     job.told<Assignment>();
-    job.report(4, 3);
+    job.report(4, 0);
     EXPECT_EQ(job.told<Lead>().size(), 1U);
     job.ready(4);
     EXPECT_EQ(job.told<Roster>().at("n4").last.number, 4);
     job.time_up();
     EXPECT_EQ(job.told<Stop>().size(), 2U) << "there is room for it";
-    EXPECT_EQ(job.coordinator.restart_count(), 2);
+    for (const int node : {2, 3})
+        job.ready(node);
+    const auto assigned = job.told<Assignment>();
+    EXPECT_EQ(assigned.at("n4").first_rank, 2) << "its place is another's";
+    EXPECT_EQ(assigned.at("n4").restart_count, 2);
 }
 
 TEST(Takeover, gives_up_on_those_who_came_and_cannot_stop_their_workers) {
@@ -224,12 +232,12 @@ TEST(Coordinator, ends_when_it_may_have_been_given_up) {
     job.run();
     for (int node = 1; node <= 5; ++node)
         job.event(node, Started{0});
-    job.event(3, Lost{"silent for 3 s", false});
+    fall_silent(job, 3);
     for (const int node : {1, 2, 4, 5})
         job.ready(node);
     EXPECT_EQ(job.coordinator.state(), "running");
     for (const int node : {4, 5})
-        job.event(node, Lost{"silent for 3 s", false});
+        fall_silent(job, node);
     job.told<Stop>();
     EXPECT_EQ(job.coordinator.state(), "ending") << "three of the five of round 0 may elect";
     EXPECT_EQ(job.notes.back(),
@@ -247,31 +255,66 @@ TEST(Coordinator, goes_on_alone_if_all_others_are_dead_for_certain) {
     EXPECT_EQ(job.told<Assignment>().at("n1").world_size, 1);
 }
 
-TEST(Coordinator, forgets_an_electorate_once_all_know_of_the_next) {
-    Job job = led({.min_nodes = 1, .max_nodes = 5}, {1, 1, 1, 1, 1});
+/// Five nodes of which two fall silent: round 1 is of n1, n2 and n3.
+Job three_of_five() {
+    Job job = led({.min_nodes = 1, .max_nodes = 5, .max_restarts = 3}, {1, 1, 1, 1, 1});
     job.run();
-    const auto lose = [&](int node) { job.event(node, Lost{"silent for 3 s", false}); };
-    lose(4);
-    lose(5);
+    fall_silent(job, 4);
+    fall_silent(job, 5);
     for (const int node : {1, 2, 3})
         job.ready(node);
-    ASSERT_EQ(job.coordinator.round(), 1);
+    return job;
+}
+
+TEST(Coordinator, asks_the_round_before_until_all_know_of_the_next) {
+    Job job = three_of_five();
+    for (const int node : {1, 2})
+        job.event(node, Started{1});
+    fall_silent(job, 3);
+    EXPECT_EQ(job.coordinator.state(), "ending") << "n3, n4 and n5 may be of round 0";
+}
+
+TEST(Coordinator, asks_the_next_once_all_have_started_it) {
+    Job job = three_of_five();
     for (const int node : {1, 2, 3})
         job.event(node, Started{1});
-    lose(3);
+    fall_silent(job, 3);
     EXPECT_EQ(job.coordinator.state(), "stopping") << "one of three is missing";
 }
 
-TEST(Coordinator, counts_a_node_that_left_for_dead) {
-    Job job = led({.min_nodes = 1, .max_nodes = 4}, {1, 1, 1, 1});
+TEST(Coordinator, asks_the_next_once_all_have_stopped_it) {
+    Job job = three_of_five();
+    job.fail(1);
+    for (const int node : {1, 2, 3})
+        job.ready(node);
+    fall_silent(job, 3);
+    EXPECT_EQ(job.coordinator.state(), "stopping") << "one of three is missing";
+}
+
+TEST(Coordinator, counts_those_that_left_for_dead) {
+    Job job = led({.min_nodes = 1, .max_nodes = 5}, {1, 1, 1, 1, 1});
     job.run();
-    job.told<Assignment>();
-    for (const int node : {2, 3, 4}) {
+    for (const int node : {3, 4}) {
         job.leave(node);
         job.end(node);
     }
-    job.ready(1);
-    EXPECT_EQ(job.told<Assignment>().at("n1").world_size, 1);
+    for (const int node : {1, 2, 5})
+        job.ready(node);
+    EXPECT_EQ(job.coordinator.round(), 1);
+    fall_silent(job, 5);
+    EXPECT_EQ(job.coordinator.state(), "stopping") << "n3 and n4 elect nobody";
+}
+
+TEST(Coordinator, counts_those_that_it_gave_up_for_dead) {
+    Job job = led({.min_nodes = 1, .max_nodes = 5}, {1, 1, 1, 1, 1});
+    job.run();
+    job.leave(3);
+    for (const int node : {1, 2, 5})
+        job.ready(node);
+    job.time_up();  // neither n3 nor n4 has stopped its workers
+    EXPECT_EQ(job.coordinator.round(), 1);
+    fall_silent(job, 5);
+    EXPECT_EQ(job.coordinator.state(), "stopping") << "n3 and n4 were told to end";
 }
 
 TEST(Takeover, has_successors_of_its_own) {
