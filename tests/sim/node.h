@@ -53,7 +53,7 @@ struct Node {
         bool lives = false;
     };
 
-    Node(int place, coordinator::Card its_card, Duration patience)
+    Node(int place, const coordinator::Card& its_card, Duration patience)
         : number(place), card(its_card), life(card.workers), succession(its_card, patience) {}
 
     int number;

@@ -232,7 +232,7 @@ TEST(Lifecycle, says_why_it_ends_alone) {
         const char* what;
         std::vector<Event> events;
         Verdict verdict;
-    } kEnds[] = {
+    } ends[] = {
         {"nobody takes over",
          {kLost, NoCoordinator{"closed by peer; nobody is left"}},
          {Outcome::coordinator_lost, 1, "lost the coordinator: closed by peer; nobody is left"}},
@@ -243,7 +243,7 @@ TEST(Lifecycle, says_why_it_ends_alone) {
          {Signalled{SIGTERM}, kLost},
          {Outcome::interrupted, 143, "told to end by SIGTERM"}},
     };
-    for (const auto& [what, events, expected] : kEnds) {
+    for (const auto& [what, events, expected] : ends) {
         Lifecycle lifecycle(1);
         std::vector<Action> actions = lifecycle.begin();
         for (const Event& each : events)

@@ -289,6 +289,17 @@ TEST(Coordinator, begins_no_round_while_a_leaving_node_stops_its_workers) {
     EXPECT_EQ(job.told<Assignment>().size(), 2U);
 }
 
+TEST(Coordinator, takes_the_loss_of_a_leaving_node_for_its_last_word) {
+    Job job({.min_nodes = 2, .max_nodes = 3}, {1, 1, 1});
+    job.run();
+    job.told<Assignment>();
+    job.leave(3);
+    for (const int node : {1, 2})
+        job.ready(node);
+    job.event(3, Lost{"silent for 3 s", false});
+    EXPECT_EQ(job.told<Assignment>().size(), 2U);
+}
+
 TEST(Coordinator, waits_in_the_end_for_those_that_left_before) {
     Job job({.min_nodes = 1, .max_nodes = 2}, {1, 1});
     job.run();

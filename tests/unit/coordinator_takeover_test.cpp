@@ -148,6 +148,16 @@ TEST(Takeover, ends_below_min_as_soon_as_all_have_come) {
     EXPECT_EQ(job.told<Finish>().size(), 3U);
 }
 
+TEST(Takeover, tells_those_who_come_in_the_end_why) {
+    Job job = taken_over({.min_nodes = 4, .max_nodes = 4}, {1, 1, 1, 1});
+    job.report(2, 1);
+    job.time_up();
+    ASSERT_EQ(job.coordinator.state(), "ending");
+    EXPECT_EQ(job.coordinator.refusal(job.card(3)),
+              "run 7.0.0 has ended: lost the coordinator: closed by peer; 1 of the 4 nodes of the "
+              "last round are left");
+}
+
 TEST(Takeover, waits_for_the_late_ones_though_one_that_came_is_lost_again) {
     Job job = taken_over({.min_nodes = 3, .max_nodes = 6}, {1, 1, 1, 1, 1, 1});
     for (const int node : {2, 3, 4}) {

@@ -26,8 +26,9 @@ LastRound round_three() {
     return last;
 }
 
-std::vector<Successor> successors(std::vector<int> nodes) {
+std::vector<Successor> successors(const std::vector<int>& nodes) {
     std::vector<Successor> all;
+    all.reserve(nodes.size());
     for (const int node : nodes)
         all.push_back({id(node), {"10.0.0." + std::to_string(node), 29400}});
     return all;
@@ -52,9 +53,10 @@ std::string word(const Succession::Action& action, Instant now) {
 class Heir {
 public:
     /// It is in round three, unless `rank` is negative, and knows these successors.
-    explicit Heir(int node, std::vector<int> others = {2, 3, 4, 5}, LastRound last = round_three())
+    explicit Heir(int node, const std::vector<int>& others = {2, 3, 4, 5},
+                  LastRound last = round_three())
         : agent(card(node), kPatience), node_(node) {
-        agent.roster({last, "n1", node - 1, successors(std::move(others))});
+        agent.roster({last, "n1", node - 1, successors(others)});
     }
 
     Heir& lose(bool died = true) { return take(agent.lost("closed by peer", died, now)); }

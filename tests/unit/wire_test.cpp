@@ -104,7 +104,7 @@ TEST(Codec, takes_those_successors_of_a_roster_that_it_can_use) {
         const char* what;
         std::string bytes;
         std::vector<Successor> taken;
-    } kRosters[] = {
+    } rosters[] = {
         {"one",
          roster("\x81\x42n2",
                 "\x81\x4a"
@@ -135,7 +135,7 @@ TEST(Codec, takes_those_successors_of_a_roster_that_it_can_use) {
                 "10.0.0.2:99999"),
          {}},
     };
-    for (const auto& [what, bytes, taken] : kRosters) {
+    for (const auto& [what, bytes, taken] : rosters) {
         const auto result = decode(bytes);
         ASSERT_TRUE(result) << what << ": " << result.error().text();
         EXPECT_EQ(std::get<Roster>(*result).successors, taken) << what;
