@@ -74,6 +74,7 @@ Journal::Events Journal::hear(const Event& event, const Moment& now) {
     } else if (const auto* lost = std::get_if<LinkLost>(&event)) {
         // Once the verdict is known the coordinator may go.
         if (!finishing_) hear_trouble(EventKind::coordinator_lost, lost->why, now);
+        if (state_ == State::running) wanted_since_ = failed_at_.value_or(now.instant);
     } else if (const auto* cannot = std::get_if<CannotAnnounce>(&event)) {
         hear_trouble(EventKind::unable, cannot->why, now);
     } else if (std::holds_alternative<AllStopped>(event)) {

@@ -80,10 +80,10 @@ Succession::Actions Succession::deferred(const Defer& answer) {
 Succession::Actions Succession::report(const Report& report, Instant now) {
     reports_[report.card.id] = report;
     if (state_ == State::standing) return count(now);
-    std::string why = state_ == State::following
-                          ? fmt::format("node {} still has a coordinator", own_.id)
-                          : fmt::format("node {} asks another", own_.id);
-    return {SendDefer{report.card.id, {std::move(why)}}};
+    const char* const does = state_ == State::following ? "still has a coordinator"
+                             : state_ == State::asking  ? "asks another"
+                                                        : "is about to end";
+    return {SendDefer{report.card.id, {fmt::format("node {} {}", own_.id, does)}}};
 }
 
 Succession::Actions Succession::time_up(Instant) {

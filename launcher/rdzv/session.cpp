@@ -77,10 +77,10 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
         const auto alive = shared_from_this();
         while (!over) {
             auto payload = frames.next();
-            if (!payload) return end(payload.error().text());
+            if (!payload) return give_up(payload.error().text());
             if (!*payload) return;
             const Result<void> taken = proven ? take(**payload) : shake(**payload);
-            if (!taken) return end(taken.error().text());
+            if (!taken) return give_up(taken.error().text());
         }
     }
 
@@ -119,7 +119,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
             return {};
         }
         if (const auto* farewell = std::get_if<wire::Farewell>(&*message)) {
-            given_up = true;
+            heard_farewell = true;
             return failure("the peer gave up: " + farewell->why);
         }
         if (const auto call = handlers.message) call(std::move(*message));
@@ -128,10 +128,10 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
 
     /// The peer may be alive, and must not take us for dead.
     void give_up(const std::string& why) {
-        if (!proven) return end(why);
+        if (!proven || heard_farewell) return end(why);
         connection.send(wire::frame(wire::encode(wire::Farewell{why})));
         connection.close_when_sent(kFarewell);
-        given_up = true;
+        said_farewell = true;
         end(why);
     }
 
@@ -148,7 +148,7 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
         if (over) return;
         over = true;
         timer.cancel();
-        if (!given_up || connection.ended_by_peer()) connection.close();
+        if (!said_farewell) connection.close();
         const auto call = std::move(handlers.closed);
         handlers = {};
         if (call) call(why);
@@ -168,7 +168,8 @@ struct Session::State : std::enable_shared_from_this<Session::State> {
     bool proven = false;
     bool heard = true;
     bool over = false;
-    bool given_up = false;  // by either side
+    bool said_farewell = false;
+    bool heard_farewell = false;
     int missed = 0;
     std::size_t received = 0;
 };
@@ -215,7 +216,7 @@ bool Session::met_foreign_agent() const {
 }
 
 bool Session::peer_died() const {
-    return state_->connection.ended_by_peer() && !state_->given_up;
+    return state_->connection.ended_by_peer() && !state_->heard_farewell;
 }
 
 const Endpoint& Session::local() const {

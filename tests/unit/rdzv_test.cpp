@@ -116,6 +116,25 @@ TEST(Session, knows_what_the_clocks_differ_by_before_the_first_interval_is_over)
     EXPECT_LE(std::abs(offset->us), offset->error) << "it is one clock";
 }
 
+TEST(Session, tells_a_peer_that_died_from_one_that_only_gives_up) {
+    for (const bool dies : {true, false}) {
+        House house({"secret", "7.0.0"});
+        const auto dialer = house.dial({"secret", "7.0.0"});
+        house.loop.run();
+        ASSERT_TRUE(house.inside && house.outside && *house.outside);
+        std::optional<bool> died;
+        house.inside->hand_over(
+            {.proven = nullptr, .message = nullptr, .closed = [&](const std::string&) {
+                 died = house.inside->peer_died();
+                 house.loop.stop();
+             }});
+        if (!dies) (*house.outside)->send(wire::Farewell{"no word for 3 s"});
+        house.outside.reset();
+        house.loop.run();
+        EXPECT_EQ(died, dies);
+    }
+}
+
 TEST(Door, turns_away_another_token) {
     House house({"secret", "7.0.0"});
     const auto dialer = house.dial({"guess", "7.0.0"}, milliseconds(200));
