@@ -71,7 +71,7 @@ const Lifecycle::Handler Lifecycle::kTable[kStates][kEvents] = {
     /* over */
     {&Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::ignore,
      &Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::ignore,
-     &Lifecycle::ignore,              &Lifecycle::ignore,              &Lifecycle::ignore,
+     &Lifecycle::hurry,               &Lifecycle::ignore,              &Lifecycle::ignore,
      &Lifecycle::ignore,              &Lifecycle::ignore},
 };
 // clang-format on
@@ -241,6 +241,11 @@ void Lifecycle::end_alone(const Event& event) {
 void Lifecycle::end_alone_stopping(const Event& event) {
     signal_ = std::get<Signalled>(event).signal;
     lose_leaving(event);
+}
+
+/// The coordinator of this process may still wait for others.
+void Lifecycle::hurry(const Event& event) {
+    tell(Leaving{std::get<Signalled>(event).signal});
 }
 
 void Lifecycle::tell(Up message) {

@@ -133,6 +133,7 @@ private:
     void despair_stopping(const Event& event);
     void end_alone(const Event& event);
     void end_alone_stopping(const Event& event);
+    void hurry(const Event& event);
 
     void tell(coordinator::Up message);
     void exit();

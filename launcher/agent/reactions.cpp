@@ -53,6 +53,8 @@ std::string Lifecycle::table() {
         NamedHandler<Handler>{&L::despair, "despair", "exit: nobody will say a verdict any more"},
         NamedHandler<Handler>{&L::despair_stopping, "despair_stopping",
                               "once the workers are stopped, the same"},
+        NamedHandler<Handler>{&L::hurry, "hurry",
+                              "say leaving: the coordinator here may still wait for others"},
         NamedHandler<Handler>{&L::end_alone, "end_alone", "exit: interrupted"},
         NamedHandler<Handler>{&L::end_alone_stopping, "end_alone_stopping",
                               "once the workers are stopped, the same"},

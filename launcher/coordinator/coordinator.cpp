@@ -44,7 +44,7 @@ const Coordinator::Handler Coordinator::kTable[kPhases][kEvents] = {
      &Coordinator::ignore,     &Coordinator::on_lost,      &Coordinator::on_stop_timeout},
     /* ending */
     {&Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
-     &Coordinator::on_victim,  &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::on_ended,
+     &Coordinator::on_victim,  &Coordinator::ignore,       &Coordinator::on_hurry,   &Coordinator::on_ended,
      &Coordinator::ignore,     &Coordinator::on_ended,     &Coordinator::on_end_timeout},
     /* ended */
     {&Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
@@ -99,7 +99,10 @@ std::vector<Action> Coordinator::handle(const Event& event, Instant now) {
     Member* agent = &nobody;
     if (!std::holds_alternative<TimeUp>(event.what)) {
         agent = members_.find(event.agent);
-        if (agent == nullptr) return {};
+        // One that has ended may still be told to go: the coordinator's, which waits for others.
+        const bool again = std::holds_alternative<Leaving>(event.what) && phase_ == Phase::ending;
+        if (agent == nullptr && !again) return {};
+        if (agent == nullptr) agent = &nobody;
     }
     const Handler handler = kTable[static_cast<std::size_t>(phase_)][event.what.index()];
     (this->*handler)(*agent, event, now);
@@ -246,6 +249,12 @@ void Coordinator::on_stop_timeout(Member&, const Event&, Instant now) {
         go_on_without(agent, verdict.reason, verdict, now);
         if (phase_ == Phase::ending) return;
     }
+}
+
+/// Those who have not come yet will hear of the end otherwise.
+void Coordinator::on_hurry(Member&, const Event&, Instant) {
+    await_all_ = false;
+    end_if_all_ended();
 }
 
 void Coordinator::on_end_timeout(Member&, const Event&, Instant) {

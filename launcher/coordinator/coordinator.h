@@ -130,6 +130,7 @@ private:
     void on_forming_timer(Member& agent, const Event& event, Instant now);
     void on_newcomers(Member& agent, const Event& event, Instant now);
     void on_stop_timeout(Member& agent, const Event& event, Instant now);
+    void on_hurry(Member& agent, const Event& event, Instant now);
     void on_end_timeout(Member& agent, const Event& event, Instant now);
 
     void admit(Member& agent, const Report& report);

@@ -47,6 +47,8 @@ std::string Coordinator::table() {
                               "least MIN nodes are here"},
         NamedHandler<Handler>{&C::on_stop_timeout, "on_stop_timeout",
                               "those who are not ready yet are lost, and told so"},
+        NamedHandler<Handler>{&C::on_hurry, "on_hurry",
+                              "wait no more for those who have not come yet, to tell them"},
         NamedHandler<Handler>{&C::on_end_timeout, "on_end_timeout", "the end, without those"},
     };
     return state_table(kTable, kPhaseNames, kEventNames, kNames);

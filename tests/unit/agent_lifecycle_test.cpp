@@ -92,10 +92,10 @@ const Life kLives[] = {
     {"no port for the store: the coordinator decides",
      {CannotAnnounce{"no port"}, verdict(1)},
      "announce tell-unable tell-ended exit-1"},
-    {"nothing after the end",
+    {"nothing after the end, but that somebody does not want to wait",
      {verdict(0), Assignment{}, Stop{0, ""}, bad(0), Signalled{SIGTERM}, LinkLost{"x"},
       AllStopped{}},
-     "announce tell-ended exit-0"},
+     "announce tell-ended exit-0 tell-leaving"},
 };
 
 const Event kLost = LinkLost{"reset"};
@@ -170,9 +170,9 @@ const Life kLivesWithoutCoordinator[] = {
      {NewCoordinator{}, kNone, Assignment{}, NewCoordinator{}, kNone, Stop{0, ""}, NewCoordinator{},
       kNone, AllStopped{}},
      "announce start stop-15 announce"},
-    {"nothing after the end",
+    {"nothing after the end, but that somebody does not want to wait",
      {kLost, kNone, NewCoordinator{}, kLost, kNone, Signalled{SIGTERM}},
-     "announce tell-ended exit-1"},
+     "announce tell-ended exit-1 tell-leaving"},
 };
 
 void expect(std::span<const Life> lives) {

@@ -155,6 +155,17 @@ TEST(Coordinator, tells_in_the_end_that_every_attempt_failed_at_once) {
     }
 }
 
+TEST(Coordinator, waits_for_those_to_be_told_until_somebody_is_in_a_hurry) {
+    Job job = four_nodes();
+    job.hello(1);
+    job.event(1, Unable{"port 29500 is taken"});
+    job.end(1);
+    EXPECT_FALSE(job.ended) << "n2 to n4 have not come, and would wait for n1";
+    job.leave(1);
+    ASSERT_TRUE(job.ended);
+    EXPECT_EQ(job.ended->verdict.outcome, Outcome::not_formed);
+}
+
 TEST(Coordinator, does_not_wait_for_ever_for_the_last_word) {
     Job job = four_nodes();
     job.run();
