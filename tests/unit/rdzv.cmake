@@ -3,6 +3,7 @@ torchelastic_unit_test(rdzv_card_test LINKS torchelastic::rdzv)
 torchelastic_unit_test(rdzv_election_test LINKS torchelastic::rdzv nlohmann_json::nlohmann_json)
 torchelastic_unit_test(rdzv_endpoint_test LINKS torchelastic::rdzv)
 torchelastic_unit_test(rdzv_pmix_test LINKS torchelastic::rdzv)
+torchelastic_unit_test(rdzv_slurm_test LINKS torchelastic::rdzv)
 
 if(TARGET rdzv_etcd)
     torchelastic_unit_test(etcd_module_test LINKS torchelastic::rdzv)
