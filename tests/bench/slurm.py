@@ -82,6 +82,19 @@ class Bench:
         with self.running(argv) as (job, marks):
             return bench.restart_time(job, marks, self.worker, WORKERS, **VICTIM)
 
+    def takeover(self, argv):
+        """From the death of the agent that coordinates to the last new worker of the other nodes."""
+        with self.running(argv) as (job, marks):
+            time.sleep(0.3)
+            first = bench.find_worker(self.worker, SLURMD_NODENAME="n1", LOCAL_RANK="0")
+            struck = bench.strike(int(bench.status_of(first, "PPid")), signal.SIGKILL)
+            left = WORKERS - 2
+            seen = bench.await_marks(job, marks, WORKERS + left, 60)
+            fresh = [mark for mark in seen if mark.seconds > struck]
+            harness.equal(sorted(mark.rank for mark in fresh), list(range(left)), "ranks",
+                          job.output())
+            return fresh[-1].seconds - struck
+
     def failure(self, argv):
         """From the worker's failure to the end of srun; nothing if that is not soon."""
         with self.running(argv) as (job, _):
@@ -125,6 +138,9 @@ class Bench:
         table.row("worker killed to all 12 workers begun anew", *self.both(
             self.restart, [ours("--max-restarts=3", "--no-python", self.worker)],
             [self.theirs("--max_restarts=3", "--no_python", self.worker)], half), "ms", "150 ms")
+        table.row("agent that coordinates killed, 3:4, to the other nodes' 10 workers begun anew",
+                  [self.takeover(ours("--nnodes=3:4", "--no-python", self.worker))
+                   for _ in range(half)], "not measured", "ms")
         mine, yours = bench.rounds(
             half, lambda: self.failure(ours("--no-python", self.worker)),
             lambda: self.failure(self.theirs("--max_restarts=0", "--no_python", self.worker)), 1)
