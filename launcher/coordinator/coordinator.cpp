@@ -130,7 +130,11 @@ void Coordinator::on_ready(Member& agent, const Event& event, Instant now) {
     members_.move(agent, Place::ready);
     if (phase_ != Phase::running) return form_if_complete(now);
     show_roster(agent.card.id, -1);
-    if (newcomers_ || group_size_ >= static_cast<std::size_t>(plan_.max_nodes)) return;
+    if (group_size_ >= static_cast<std::size_t>(plan_.max_nodes)) {
+        return note(Note::Level::info, fmt::format("node {} stands by: {} run", agent.card.id,
+                                                   count(group_size_, "node")));
+    }
+    if (newcomers_) return;
     newcomers_ = true;  // others may come at the same time: one new round for all of them
     actions_.emplace_back(ArmTimer{now + plan_.last_call_timeout});
 }

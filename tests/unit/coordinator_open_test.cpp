@@ -88,6 +88,7 @@ TEST(OpenJob, lets_those_beyond_max_wait_without_a_new_round) {
     join(job, 3);
     EXPECT_TRUE(job.sent.empty());
     EXPECT_EQ(job.alarm, before);
+    EXPECT_EQ(job.notes.back(), "node n3 stands by: 2 nodes run");
     job.lose(1);
     job.ready(2);
     const auto assigned = job.told<Assignment>();
