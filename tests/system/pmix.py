@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Under srun --mpi=pmix the agents meet through PMIx, with no plugin and no secret handed on: all
-workers get their ranks, a killed worker restarts the job, and whoever is missing is not waited for
-for ever."""
+workers get their ranks, a killed worker restarts the job, the death of the first node's agent does
+not end it, and whoever is missing is not waited for for ever."""
 
 import re
 import time
@@ -26,6 +26,13 @@ WORKER = """
     env | grep -c '^PMIX_' >>"marks/.$RANK"
     mv "marks/.$RANK" "marks/$TORCHELASTIC_RESTART_COUNT.$RANK"
     [ "$TORCHELASTIC_RESTART_COUNT" != "$1" ] || exec sleep 1000
+"""
+
+# Goes on to the end where it is one of three.
+ROUND = """
+    #!/bin/sh
+    : >"$1/$GROUP_WORLD_SIZE.$SLURMD_NODENAME.$RANK"
+    [ "$GROUP_WORLD_SIZE" = 3 ] || exec sleep 1000
 """
 
 # One rank never comes.
@@ -90,6 +97,20 @@ def killed_worker_restarts_the_job(cluster):
     cluster.expect_nothing_left(outcome.output)
 
 
+def another_agent_takes_over(cluster):
+    folder = cluster.folder("rounds")
+    job = cluster.start("srun", "--mpi=pmix", "-N4", "--torchelastic", "--rdzv-backend=pmix",
+                        "--nnodes=3:4", "--no-python", "./round.sh", folder, **CALM, **LEAKS)
+    job.wait_until(lambda: len(list(folder.glob("4.*"))) == 4, 60, "all workers run")
+    _, agent = cluster.keeper_and_agent("n1")
+    cluster.kill("n1", agent)
+    outcome = job.wait(60)
+    equal(outcome.code, 137, "exit code", outcome.output)
+    equal(sorted(path.name for path in folder.glob("3.*")), ["3.n2.0", "3.n3.1", "3.n4.2"],
+          "ranks of the second round", outcome.output)
+    cluster.expect_nothing_left(outcome.output, 10)
+
+
 def says_that_pmix_is_missing(cluster):
     outcome = cluster.run("srun", "--mpi=none", "-N4", "--torchelastic", "--rdzv-backend=pmix",
                           "--no-python", "true", limit=20)
@@ -126,10 +147,12 @@ def test():
     with harness.Cluster() as cluster:
         cluster.script("worker.sh", WORKER)
         cluster.script("laggard.sh", LAGGARD)
+        cluster.script("round.sh", ROUND)
         cluster.script("leaks", "leak:libpmix\n")
         for case in (workers_get_their_ranks, works_without_the_plugin,
-                     killed_worker_restarts_the_job, says_that_pmix_is_missing,
-                     says_that_the_module_is_missing, does_not_wait_for_ever):
+                     killed_worker_restarts_the_job, another_agent_takes_over,
+                     says_that_pmix_is_missing, says_that_the_module_is_missing,
+                     does_not_wait_for_ever):
             harness.step(case.__name__.replace("_", " "))
             case(cluster)
 
