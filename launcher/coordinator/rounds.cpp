@@ -178,6 +178,7 @@ void Coordinator::form() {
 void Coordinator::call_the_roll(const std::vector<Candidate>& candidates) {
     if (plan_.coordinator.empty()) return;
     std::vector<AgentId> nodes;
+    nodes.reserve(candidates.size());
     for (const Candidate& each : candidates)
         nodes.push_back(each.card.id);
     const bool coordinator_too =
