@@ -111,6 +111,7 @@ void Agent::take_over(const Inheritance& inheritance, const Report& own,
     Plan plan = setup_.plan;
     plan.coordinator = setup_.meeting.id;
     plan.regather = patience(setup_.keep_alive);
+    plan.regather_after_death = setup_.keep_alive.interval;
     hub_.emplace(loop_, log_, plan, inheritance, setup_.meeting.id, hub_handlers());
     hub_->from_own(own);
     handle(NewCoordinator{});
@@ -229,7 +230,8 @@ void Agent::end_if_done() {
     if (hub_ && done_->verdict.outcome == Outcome::worker_failed) {
         log_.verbatim(report::failure_report(setup_.workers.options.script, done_->failures));
     }
-    const Verdict& verdict = hub_ ? done_->verdict : *verdict_;
+    // What this node was told may be less than what became of the job: that it should go.
+    const Verdict& verdict = verdict_ ? *verdict_ : done_->verdict;
     if (verdict.exit_code != 0) leave_error_file(verdict);
     ended_(verdict);
 }

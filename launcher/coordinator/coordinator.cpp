@@ -114,11 +114,11 @@ void Coordinator::ignore(Member&, const Event&, Instant) {}
 /// Of the round that was inherited it keeps its place.
 void Coordinator::admit(Member& agent, const Report& report) {
     send(agent.card.id, Lead{epoch_});
-    const bool survivor = inheritance_ && report.group_rank >= 0 &&
-                          report.last.epoch == inheritance_->last.epoch &&
+    if (!inheritance_) return;
+    const bool knows_it = report.group_rank >= 0 && report.last.epoch == inheritance_->last.epoch &&
                           report.last.since == inheritance_->last.since;
-    if (!survivor) return;
-    agent.slot = static_cast<std::size_t>(report.group_rank);
+    if (knows_it) agent.slot = static_cast<std::size_t>(report.group_rank);
+    if (!knows_it && !inheritance_->members.contains(agent.card.id)) return;
     quorum_.joined(agent.card.id);
     returned_ += 1;
 }
@@ -235,6 +235,10 @@ void Coordinator::on_ended(Member& agent, const Event&, Instant) {
 }
 
 void Coordinator::on_stop_timeout(Member&, const Event&, Instant now) {
+    if (regathering_ && now < regather_deadline_ && !enough_came()) {
+        actions_.emplace_back(ArmTimer{regather_deadline_});
+        return;
+    }
     if (now < stop_deadline_) return end_regathering(now);
     std::vector<AgentId> late;
     for (auto& [id, agent] : members_.all()) {

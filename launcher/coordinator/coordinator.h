@@ -35,13 +35,17 @@ struct Plan {
     Duration end_timeout = std::chrono::seconds(60);  ///< for everyone to say Ended
     /// How long one that took over waits for those who have not noticed yet.
     Duration regather = std::chrono::seconds(6);
+    /// The same where all who live saw the other one die, if those who have come are enough.
+    Duration regather_after_death = std::chrono::seconds(1);
 };
 
 /// What one that takes over from another coordinator starts from.
 struct Inheritance {
-    LastRound last;   ///< the latest that anyone who came knows of
-    int epoch = 0;    ///< of the new coordinator
-    std::string why;  ///< the one that formed that round was lost
+    LastRound last;                 ///< the latest that anyone who came knows of
+    std::set<AgentId> members;      ///< its nodes, as far as anyone knows them by name
+    int epoch = 0;                  ///< of the new coordinator
+    bool coordinator_died = false;  ///< the one that formed that round, for certain
+    std::string why;                ///< it was lost
 };
 
 /// The connection to an agent closed, or stayed silent for too long.
@@ -140,6 +144,7 @@ private:
     void await_members(Instant now);
     void regather(Instant now);
     void end_regathering(Instant now);
+    bool enough_came() const;
     void arm_forming(Instant now);
     void form_if_complete(Instant now);
     void form();
@@ -175,6 +180,7 @@ private:
     Verdict verdict_;
     Instant join_deadline_{};
     Instant stop_deadline_{};
+    Instant regather_deadline_{};
     std::optional<Instant> reminder_;   // when the log is to say who is waited for
     std::optional<Instant> last_call_;  // when those who are enough begin without more
     bool newcomers_ = false;            // somebody waits for the running round to end

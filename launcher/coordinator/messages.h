@@ -118,6 +118,7 @@ struct Report {
     LastRound last;
     int group_rank = -1;            ///< in that round; negative: it took no part
     bool coordinator_died = false;  ///< the one that formed it is dead for certain, not just silent
+    std::vector<AgentId> others;    ///< of that round's nodes, those that this agent knows by name
     bool operator==(const Report&) const = default;
 };
 

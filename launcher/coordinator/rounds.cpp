@@ -57,8 +57,10 @@ void Coordinator::regather(Instant now) {
     phase_ = Phase::stopping;
     regathering_ = true;
     stopped_at_ = now;
-    stop_deadline_ = now + std::max(plan_.regather, plan_.end_timeout);
-    actions_.emplace_back(ArmTimer{now + plan_.regather});
+    regather_deadline_ = now + plan_.regather;
+    stop_deadline_ = std::max(regather_deadline_, now + plan_.end_timeout);
+    const bool died = inheritance_->coordinator_died;
+    actions_.emplace_back(ArmTimer{died ? now + plan_.regather_after_death : regather_deadline_});
     note(Note::Level::info,
          fmt::format("waiting for the nodes of round {}: {}", round_, inheritance_->why));
 }
@@ -66,7 +68,7 @@ void Coordinator::regather(Instant now) {
 void Coordinator::end_regathering(Instant now) {
     if (!std::exchange(regathering_, false)) return;
     actions_.emplace_back(ArmTimer{stop_deadline_});
-    if (plan_.membership != Membership::known || reachable_nodes() >= plan_.min_nodes) {
+    if (enough_came()) {
         note(Note::Level::warning, fmt::format("node {} coordinates now, after round {}: {}",
                                                plan_.coordinator, round_, inheritance_->why));
         return form_if_complete(now);
@@ -75,6 +77,11 @@ void Coordinator::end_regathering(Instant now) {
             fmt::format("{}; {} of the {} nodes of the last round are left", inheritance_->why,
                         reachable_nodes(), inheritance_->last.group_size)},
            now);
+}
+
+/// Or more may come, where members are not known by name.
+bool Coordinator::enough_came() const {
+    return plan_.membership != Membership::known || reachable_nodes() >= plan_.min_nodes;
 }
 
 void Coordinator::arm_forming(Instant now) {

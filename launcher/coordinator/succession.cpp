@@ -116,14 +116,16 @@ Succession::Actions Succession::count(Instant) {
                 })->last;
     next.epoch = next.last.epoch + 1 + static_cast<int>(next_);
     next.why = "lost the coordinator: " + why_;
-    voters_ = 0;
-    bool died = false;
     for (const Report& each : all) {
         if (each.last.epoch != next.last.epoch || each.last.since != next.last.since) continue;
-        died |= each.coordinator_died;
-        if (each.group_rank >= 0) voters_ += 1;
+        next.coordinator_died |= each.coordinator_died;
+        next.members.insert(each.others.begin(), each.others.end());
+        if (each.group_rank >= 0) next.members.insert(each.card.id);
     }
-    const int gone = next.last.with_coordinator && died ? 1 : 0;
+    voters_ = static_cast<int>(std::count_if(all.begin(), all.end(), [&](const Report& each) {
+        return next.members.contains(each.card.id);
+    }));
+    const int gone = next.last.with_coordinator && next.coordinator_died ? 1 : 0;
     if (2 * voters_ <= next.last.group_size - gone) return {};
     state_ = State::leading;
     return {WaitUntil{std::nullopt}, TakeOver{std::move(next), std::move(all)}};
@@ -135,7 +137,10 @@ Succession::Actions Succession::give_up(const std::string& why) {
 }
 
 Report Succession::own_report() const {
-    return {own_, last_, group_rank_, coordinator_died_};
+    Report report{own_, last_, group_rank_, coordinator_died_};
+    for (const Successor& each : successors_)
+        report.others.push_back(each.id);
+    return report;
 }
 
 const AgentId& Succession::leader() const {

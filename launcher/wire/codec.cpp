@@ -163,6 +163,7 @@ void visit(auto& on, Report& m) {
     visit(on, m.last);
     on("group_rank", m.group_rank);
     on("coordinator_died", m.coordinator_died);
+    on("others", m.others);
 }
 void visit(auto& on, Unable& m) {
     on("reason", m.reason);

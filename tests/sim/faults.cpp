@@ -53,7 +53,7 @@ void World::befall_node(const Fault& fault, Node& node) {
     } else if (fault.kind == Kind::be_deaf) {
         node.deaf_until = clock_.now() + fault.lasts;
     } else if (fault.kind == Kind::be_stuck) {
-        node.stuck_until = clock_.now() + fault.lasts;
+        node.stuck_until = std::max(node.stuck_until, clock_.now() + fault.lasts);
     } else if (fault.kind == Kind::never_start) {
         node.cannot_start = true;
     } else if (fault.kind == Kind::no_port) {

@@ -96,11 +96,22 @@ def agent_is_suspended(cluster):
     cluster.expect_nothing_left(outcome.output, 10)
 
 
+def agent_is_told_to_go(cluster):
+    """Nobody takes over from it: it coordinates to the end, and then says what became of itself."""
+    job, folder = start(cluster, "told", 3, "--nnodes=2:4")
+    kill_agent(cluster, "n1", "TERM")
+    outcome = job.wait(60)
+    equal(outcome.code, 143, "exit code: that of the node that was told to go", outcome.output)
+    equal(marks(folder, 3), ["n2.0", "n3.1", "n4.2"], "the second round's", outcome.output)
+    equal(count("coordinates now", outcome.output), 0, "takeovers", outcome.output)
+    cluster.expect_nothing_left(outcome.output, 10)
+
+
 def test():
     with harness.Cluster() as cluster:
         cluster.script("worker.sh", WORKER)
         for case in (agent_is_killed, two_one_after_the_other, two_at_once, restarts_go_on,
-                     agent_is_suspended):
+                     agent_is_suspended, agent_is_told_to_go):
             harness.step(case.__name__.replace("_", " "))
             case(cluster)
 

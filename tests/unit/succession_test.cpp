@@ -109,7 +109,7 @@ TEST(Succession, asks_the_successors_one_after_the_other) {
     EXPECT_EQ(heir.lose().said(), "dial-n2 wait-on");
     EXPECT_EQ(heir.miss().said(), "dial-n3 wait-on");
     EXPECT_EQ(heir.reach().said(), "report wait-16");
-    EXPECT_EQ(heir.did<SendReport>().report, (Report{card(5), round_three(), 4, true}));
+    EXPECT_EQ(heir.did<SendReport>().report, (Report{card(5), round_three(), 4, true, {"n2", "n3", "n4", "n5"}}));
     EXPECT_EQ(heir.miss().said(), "dial-n4 wait-on") << "gone after it was asked";
     EXPECT_EQ(heir.reach().lead().said(), "report wait-16 wait-on");
     EXPECT_EQ(heir.agent.state(), "following");
@@ -134,7 +134,7 @@ TEST(Succession, takes_over_once_more_than_half_have_come) {
     EXPECT_EQ(order.inheritance.last, round_three());
     EXPECT_EQ(order.inheritance.epoch, 1);
     EXPECT_EQ(order.inheritance.why, "lost the coordinator: node n1, closed by peer");
-    EXPECT_EQ(order.reports[0], (Report{card(2), round_three(), 1, false})) << "its own";
+    EXPECT_EQ(order.reports[0], (Report{card(2), round_three(), 1, false, {"n2", "n3", "n4", "n5"}})) << "its own";
 }
 
 const struct {
@@ -367,7 +367,7 @@ TEST(Succession, begins_anew_with_the_next_round) {
     heir.said();
     EXPECT_EQ(heir.lose(true).said(), "dial-n4 wait-on");
     heir.reach().said();
-    EXPECT_EQ(heir.did<SendReport>().report, (Report{card(5), next, 2, true}));
+    EXPECT_EQ(heir.did<SendReport>().report, (Report{card(5), next, 2, true, {"n4", "n5"}}));
 }
 
 TEST(Succession, retires) {

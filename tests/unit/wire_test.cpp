@@ -54,7 +54,7 @@ std::vector<Message> every_message() {
             Succeeded{5},
             Leaving{15},
             Ended{},
-            Report{card, last, 3, true},
+            Report{card, last, 3, true, {"n2", "n4"}},
             assignment,
             Stop{6, "why", 2},
             Finish{{Outcome::agent_lost, 1, "lost n3"}},
