@@ -9,6 +9,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr Duration kPatience = seconds(8);
+const std::vector<AgentId> kOthers = {"n2", "n3", "n4", "n5"};
 
 std::string id(int node) {
     return "n" + std::to_string(node);
@@ -109,7 +110,7 @@ TEST(Succession, asks_the_successors_one_after_the_other) {
     EXPECT_EQ(heir.lose().said(), "dial-n2 wait-on");
     EXPECT_EQ(heir.miss().said(), "dial-n3 wait-on");
     EXPECT_EQ(heir.reach().said(), "report wait-16");
-    EXPECT_EQ(heir.did<SendReport>().report, (Report{card(5), round_three(), 4, true, {"n2", "n3", "n4", "n5"}}));
+    EXPECT_EQ(heir.did<SendReport>().report, (Report{card(5), round_three(), 4, true, kOthers}));
     EXPECT_EQ(heir.miss().said(), "dial-n4 wait-on") << "gone after it was asked";
     EXPECT_EQ(heir.reach().lead().said(), "report wait-16 wait-on");
     EXPECT_EQ(heir.agent.state(), "following");
@@ -134,7 +135,7 @@ TEST(Succession, takes_over_once_more_than_half_have_come) {
     EXPECT_EQ(order.inheritance.last, round_three());
     EXPECT_EQ(order.inheritance.epoch, 1);
     EXPECT_EQ(order.inheritance.why, "lost the coordinator: node n1, closed by peer");
-    EXPECT_EQ(order.reports[0], (Report{card(2), round_three(), 1, false, {"n2", "n3", "n4", "n5"}})) << "its own";
+    EXPECT_EQ(order.reports[0], (Report{card(2), round_three(), 1, false, kOthers})) << "its own";
 }
 
 const struct {
