@@ -58,7 +58,7 @@ void Reelection::retire() {
 
 /// Another agent calls: it wants this one to coordinate, or does so already.
 void Reelection::enter(rdzv::Session session) {
-    if (succession_.state() == "leading") return handlers_.joined(std::move(session));
+    if (succession_.leads()) return handlers_.joined(std::move(session));
     const unsigned long number = ++last_caller_;
     rdzv::Session& kept = callers_.emplace(number, std::move(session)).first->second;
     kept.hand_over({.proven = nullptr,

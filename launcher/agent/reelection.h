@@ -51,7 +51,7 @@ public:
     void missed(const std::string& why);
 
     /// A successor is being asked.
-    bool asks() const { return succession_.state() == "asking"; }
+    bool asks() const { return succession_.asks(); }
 
     /// This agent ends.
     void retire();

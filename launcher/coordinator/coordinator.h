@@ -51,8 +51,7 @@ struct Inheritance {
 /// The connection to an agent closed, or stayed silent for too long.
 struct Lost {
     std::string why;
-    bool died =
-        true;  ///< for certain: its end was closed, and it did not say that it only gives up
+    bool died = true;  ///< for certain; else it may only have given the connection up
 };
 /// The time that ArmTimer asked for has come.
 struct TimeUp {};

@@ -84,6 +84,9 @@ public:
     const LastRound& last() const { return last_; }
     bool in_round() const { return group_rank_ >= 0; }
 
+    bool asks() const { return state_ == State::asking; }
+    bool leads() const { return state_ == State::leading; }
+
     /// "following", "asking", "standing", "leading" or "alone".
     std::string_view state() const;
 

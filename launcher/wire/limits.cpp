@@ -1,4 +1,4 @@
-// Workers of one node, signals and exit codes.
+// Workers of one node, signals, exit codes and rounds.
 #include "wire/limits.h"
 
 #include <csignal>
@@ -12,6 +12,8 @@ using namespace coordinator;
 constexpr int kMostWorkers = 65536;  // --nproc-per-node takes no more
 constexpr int kLastSignal = _NSIG - 1;
 constexpr int kLastCode = 255;
+constexpr int kMostCounted =
+    1 << 30;  // epochs, rounds, restarts and nodes are counted on from here
 
 bool within(int value, int least, int most) {
     return value >= least && value <= most;
@@ -19,6 +21,24 @@ bool within(int value, int least, int most) {
 
 const char* check(const Card& card) {
     return within(card.workers, 1, kMostWorkers) ? nullptr : "workers";
+}
+
+const char* check(const LastRound& last) {
+    if (!within(last.epoch, 0, kMostCounted)) return "epoch";
+    if (!within(last.number, -1, kMostCounted)) return "round";
+    if (!within(last.restart_count, 0, kMostCounted)) return "restart_count";
+    const int least = last.number < 0 ? 0 : 1;
+    return within(last.group_size, least, kMostCounted) ? nullptr : "group_size";
+}
+
+/// Only agents that know of a round report.
+const char* check(const Report& report) {
+    if (const char* field = check(report.card)) return field;
+    return report.last.number < 0 ? "round" : check(report.last);
+}
+
+const char* check(const Roster& roster) {
+    return check(roster.last);
 }
 
 const char* check(const Failed& failed) {

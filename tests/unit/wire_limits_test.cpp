@@ -33,6 +33,30 @@ TEST(Limits, let_a_node_have_some_workers) {
     }
 }
 
+TEST(Limits, let_rounds_be_counted_on) {
+    const struct {
+        LastRound last;
+        const char* field;  ///< that is out of range; "" if none is
+    } rounds[] = {
+        {{.number = 0, .group_size = 1}, ""},
+        {{.epoch = kMost, .number = 0, .group_size = 1}, "epoch"},
+        {{.epoch = -1, .number = 0, .group_size = 1}, "epoch"},
+        {{.number = kMost, .group_size = 1}, "round"},
+        {{.number = kLeast, .group_size = 1}, "round"},
+        {{.number = 0, .restart_count = kMost, .group_size = 1}, "restart_count"},
+        {{.number = 0, .group_size = 0}, "group_size"},
+        {{.number = 0, .group_size = kMost}, "group_size"},
+    };
+    for (const auto& [last, field] : rounds) {
+        const std::string told =
+            *field ? std::string("not one of our messages: field '") + field + "' is out of range"
+                   : "";
+        EXPECT_EQ(trouble(Report{.last = last}), told);
+        EXPECT_EQ(trouble(Roster{.last = last}), told);
+    }
+    EXPECT_NE(trouble(Report{}), "") << "of no round";
+}
+
 TEST(Limits, know_the_signals) {
     for (const int signal : {1, 15, 64})
         EXPECT_EQ(trouble(Leaving{signal}), "") << signal;
