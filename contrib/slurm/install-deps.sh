@@ -1,15 +1,16 @@
 #!/bin/bash
 # Installs what building, testing and running need on Debian 12 and newer. Needs neither root, nor
 # network, nor time when all is there. Starts no service: the cluster of contrib/slurm/cluster has
-# its own slurmctld, slurmd and munged.
+# its own slurmctld, slurmd, munged and database.
 set -euo pipefail
 
 usage() {
     cat <<'END'
-usage: install-deps.sh [build] [cluster] [torch] [test]     (default: all of them)
+usage: install-deps.sh [build] [cluster] [accounting] [torch] [test]     (default: all of them)
 
   build    compiler and libraries of torchelastic, its plugin and its unit tests
   cluster  Slurm, for contrib/slurm/cluster
+  accounting  slurmdbd and a database, for "cluster up --accounting"
   torch    PyTorch for Debian's own python3, for the examples and the system tests
   test     what runs the system tests and checks the sources
 END
@@ -31,12 +32,14 @@ packages_of() {
         echo slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge \
             iproute2 util-linux procps hostname
         ;;
+    # The database's programs alone: no service, no account of its own.
+    accounting) echo slurmdbd slurm-wlm-mysql-plugin mariadb-server-core ;;
     torch) echo python3-torch python3-numpy ;;
     test)
         echo python3 libtorch-dev clang-format clang-tidy shellcheck \
             zsh tcsh mandoc groff-base etcd-server openssl
         ;;
-    *) die "unknown set '$1': build, cluster, torch or test" ;;
+    *) die "unknown set '$1': build, cluster, accounting, torch or test" ;;
     esac
 }
 
@@ -58,7 +61,7 @@ keep_services_off() {
 
 case ${1:-} in
 -h | --help) usage && exit ;;
-'') set -- build cluster torch test ;;
+'') set -- build cluster accounting torch test ;;
 esac
 
 missing=()

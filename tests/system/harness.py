@@ -166,12 +166,14 @@ class Process:
 # --- a cluster -----------------------------------------------------------------------------------
 
 class Cluster:
-    """A cluster of its own for one test: nodes n1 to n4 with 2, 2, 4 and 4 GPUs unless told."""
+    """A cluster of its own for one test: nodes n1 to n4 with 2, 2, 4 and 4 GPUs unless told.
+    `options` are more of "cluster up": ["--preempt", "requeue", "--conf", "KillWait=2"]."""
 
-    def __init__(self, gpus="2,2,4,4"):
+    def __init__(self, gpus="2,2,4,4", options=()):
         test = pathlib.Path(sys.argv[0]).stem.replace("_", "-")
         self._command = [str(CLUSTER), "--name", f"{test[:20]}-{os.getpid()}"]
         self._gpus = gpus
+        self._options = options
         self.nodes = [f"n{i + 1}" for i in range(len(gpus.split(",")))]
 
     def __enter__(self):
@@ -179,7 +181,8 @@ class Cluster:
         self._guard = self._set_guard()
         try:
             up = self._call("up", "--gpus", self._gpus, "--agent", program("bin/torchelastic"),
-                            "--plugin", program("lib/torchelastic/spank_torchelastic.so"))
+                            "--plugin", program("lib/torchelastic/spank_torchelastic.so"),
+                            *self._options)
             equal(up.code, 0, "cluster up", up.output)
             self.home = pathlib.Path(self.run("sh", "-c", "echo $HOME").output.strip())
         except BaseException:
