@@ -23,6 +23,7 @@ write_state() { # GPUS...
     chown $uid:$uid "$state/home"
     ln -s ../opt/examples "$state/home/examples"
     ln -s examples/train.py "$state/home/train.py"
+    ln -s ../opt/contrib "$state/home/contrib"
 
     head -c 1024 /dev/urandom >"$state/munge/key"
     chmod 400 "$state/munge/key"
@@ -127,6 +128,8 @@ install_programs() {
     for file in "$repository"/contrib/slurm/examples/*; do
         [[ ! -f $file ]] || put "$file" "$opt/examples"
     done
+    for file in "$repository"/contrib/slurm/*.sbatch; do put "$file" "$opt/contrib/slurm"; done
+    ln -sfn ../../examples "$opt/contrib/slurm/examples"
     : >"$state/etc/plugstack.conf.new"
     if [[ -e $plugin ]]; then
         for file in "${plugin%/*}"/*.so; do put "$file" "$opt/lib/torchelastic"; done

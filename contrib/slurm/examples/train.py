@@ -1,14 +1,19 @@
 """An ordinary PyTorch program: data-parallel training with checkpoints, started by any launcher
 that sets RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT as torchrun does.
 
-The data is made up (noisy pictures of ten shapes), so that it runs anywhere, and small.
+SIGUSR1 to any rank makes all of them stop at the same step for one checkpoint, and go on: what
+`sbatch --signal=USR1@60` sends a minute before the end. SIGTERM ends it where it stands. The data is made up (noisy pictures of ten shapes), so that it runs anywhere, and small.
 """
 
 import argparse
 import itertools
 import os
+import signal
 import socket
 import time
+
+asked = []  # signals that ask for a checkpoint: one may come while torch is still being loaded
+signal.signal(signal.SIGUSR1, lambda number, _: asked.append(number))
 
 import torch
 import torch.distributed as dist
@@ -54,6 +59,15 @@ def save(path, model, optimizer, epoch, step):
              "epoch": epoch, "step": step, "world": dist.get_world_size()}
     torch.save(state, path + ".new")
     os.replace(path + ".new", path)
+
+
+def somebody_asks(device):
+    """Whether any rank was asked for a checkpoint: the same answer on all of them. Only one may have
+    been asked, and each is somewhere else in its step when a signal reaches it."""
+    votes = torch.tensor([len(asked)], device=device)
+    asked.clear()
+    dist.all_reduce(votes)
+    return votes.item() > 0
 
 
 def load(path, model, optimizer, device):
@@ -112,8 +126,11 @@ def main():
             loss.backward()
             optimizer.step()
             total += torch.stack([loss.detach(), torch.ones_like(loss)])
-            if rank == 0 and (step + 1) % options.checkpoint_every == 0:
+            noticed = somebody_asks(device)
+            if rank == 0 and (noticed or (step + 1) % options.checkpoint_every == 0):
                 save(options.checkpoint, model, optimizer, epoch, step + 1)
+                if noticed:
+                    print(f"saved {options.checkpoint} at epoch {epoch} step {step + 1}", flush=True)
             time.sleep(options.step_seconds)
         first_step = 0
         dist.all_reduce(total)
