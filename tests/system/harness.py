@@ -171,7 +171,8 @@ class Cluster:
 
     def __init__(self, gpus="2,2,4,4", options=()):
         test = pathlib.Path(sys.argv[0]).stem.replace("_", "-")
-        self._command = [str(CLUSTER), "--name", f"{test[:20]}-{os.getpid()}"]
+        self.name = f"{test[:20]}-{os.getpid()}"
+        self._command = [str(CLUSTER), "--name", self.name]
         self._gpus = gpus
         self._options = options
         self.nodes = [f"n{i + 1}" for i in range(len(gpus.split(",")))]
@@ -180,7 +181,7 @@ class Cluster:
         need_cluster()
         self._guard = self._set_guard()
         try:
-            up = self._call("up", "--gpus", self._gpus, "--agent", program("bin/torchelastic"),
+            up = self.command("up", "--gpus", self._gpus, "--agent", program("bin/torchelastic"),
                             "--plugin", program("lib/torchelastic/spank_torchelastic.so"),
                             *self._options)
             equal(up.code, 0, "cluster up", up.output)
@@ -194,7 +195,7 @@ class Cluster:
     def __exit__(self, *_):
         global ending
         ending = True
-        down = self._call("down")
+        down = self.command("down")
         self._guard.communicate(b"it is down\n")
         if down.code != 0:
             print(f"cluster down: {down.output}", file=sys.stderr)
@@ -206,7 +207,8 @@ class Cluster:
         return subprocess.Popen(guard, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL)
 
-    def _call(self, *words, limit=120):
+    def command(self, *words, limit=120):
+        """A command of contrib/slurm/cluster."""
         return Job([*self._command, *words]).wait(limit)
 
     def start(self, *argv, python=None, **environment):
@@ -224,7 +226,7 @@ class Cluster:
 
     def exec(self, node, *argv):
         """Runs a program on a node as root."""
-        return self._call("exec", node, *argv)
+        return self.command("exec", node, *argv)
 
     def kill(self, node, *pids, signal="KILL"):
         done = self.exec(node, "kill", f"-{signal}", *[str(pid) for pid in pids])

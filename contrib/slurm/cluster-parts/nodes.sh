@@ -128,6 +128,7 @@ build_switch() {
 start_controller() {
     munged --key-file="$state/munge/key" --socket="$state/munge/socket" \
         --pid-file="$state/munge/pid" --log-file="$state/munge/log" --seed-file="$state/munge/seed"
+    [[ ! -e $state/etc/slurmdbd.conf ]] || start_accounting
     slurmctld
 }
 

@@ -76,6 +76,7 @@ END
         done
     done <"$state/etc/nodes" >>"$state/etc/slurm.conf"
     write_partitions >>"$state/etc/slurm.conf"
+    [[ -z $accounting ]] || configure_accounting >>"$state/etc/slurm.conf"
     grant_wishes "$state/etc/slurm.conf"
 
     # Control groups are the machine's, not the nodes'. Slurm 22.05 leaves them alone unless asked
