@@ -17,6 +17,7 @@
 
 #include "agent/environment.h"
 #include "agent/error_file.h"
+#include "agent/stand_in.h"
 #include "agent/start.h"
 #include "base/text.h"
 #include "options/completion.h"
@@ -126,6 +127,7 @@ int call(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    torchelastic::agent::make_way(argv);
     hold_standard_descriptors();
     try {
         return call(argc, argv);

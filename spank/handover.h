@@ -10,6 +10,13 @@ constexpr const char* kAddress = "TORCHELASTIC_STEP_ADDRESS";
 /// The secret that only agents of this step know, 64 hexadecimal digits.
 constexpr const char* kToken = "TORCHELASTIC_STEP_TOKEN";
 
+/// The static agent's descriptor in the task, the path of the full agent, and the identity
+/// ("device:inode") of the node's own "/": where a task has ended up in another, the static agent
+/// goes on by itself.
+constexpr const char* kDescriptor = "TORCHELASTIC_STEP_DESCRIPTOR";
+constexpr const char* kAgent = "TORCHELASTIC_STEP_AGENT";
+constexpr const char* kRoot = "TORCHELASTIC_STEP_ROOT";
+
 /// How the token travels from srun to the nodes: variables whose name begins with SLURM_ reach the
 /// step under every --export= (srun's manual), those of an environment are not public, while
 /// arguments are.

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "spank/container.h"
 #include "spank/handover.h"
 #include "spank/request.h"
 #include "spank/step_options.h"
@@ -66,10 +67,6 @@ std::string numeric_address(const std::string& node) {
     return text;
 }
 
-[[noreturn]] void end_task() {
-    _exit(kUsage);
-}
-
 void require_one_task_per_node(spank_t spank) {
     std::uint32_t nodes = 0;
     std::uint32_t tasks = 0;
@@ -120,6 +117,10 @@ void hand_on_options(spank_t spank) {
 
 }  // namespace
 
+void end_task() {
+    _exit(kUsage);
+}
+
 bool serves(spank_t spank) {
     std::uint32_t step = kFirstSpecialStep;
     return spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS &&
@@ -137,7 +138,8 @@ void hand_on_address(spank_t spank) {
 
 void become_agent(spank_t spank, const char* agent) {
     require_one_task_per_node(spank);
-    require_agent(spank, agent);
+    const std::string carried = carried_agent(spank);
+    if (carried.empty()) require_agent(spank, agent);
     int count = 0;
     char** arguments = nullptr;
     if (spank_get_item(spank, S_JOB_ARGV, &count, &arguments) != ESPANK_SUCCESS || count < 1) {
@@ -153,7 +155,7 @@ void become_agent(spank_t spank, const char* agent) {
     spank_setenv(spank, kScript, arguments[0], 1);
     // Not an exec: TaskProlog, limits, TMPDIR and later plugins are still to come. Slurm has no
     // better way before 23.11 (spank_prepend_task_argv), and this one works in all versions.
-    arguments[0] = strdup(agent);
+    arguments[0] = strdup(carried.empty() ? agent : carried.c_str());
 }
 
 }  // namespace torchelastic::door

@@ -17,6 +17,9 @@ void adopt_orphans();
 /// user_init, once per node and in slurmstepd itself: what needs name resolution.
 void hand_on_address(spank_t spank);
 
+/// Ends the task with code 64 (EX_USAGE); its message has been said.
+[[noreturn]] void end_task();
+
 /// task_init, in the task, as the user: makes the agent the program. If that cannot be, says why
 /// and ends the task with code 64 (EX_USAGE); never returns an error, which Slurm would ignore
 /// (plugin "optional") or answer with a drained node (plugin "required").

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "spank/container.h"
 #include "spank/login.h"
 #include "spank/node.h"
 #include "spank/request.h"
@@ -71,6 +72,11 @@ int slurm_spank_user_init(spank_t spank, int, char**) {
     if (!door::serves(spank)) return 0;
     door::adopt_orphans();
     door::hand_on_address(spank);
+    return 0;
+}
+
+int slurm_spank_task_init_privileged(spank_t spank, int count, char** arguments) {
+    if (door::serves(spank)) door::carry_agent(spank, agent_path(count, arguments).c_str());
     return 0;
 }
 
