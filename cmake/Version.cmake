@@ -77,5 +77,9 @@ add_custom_command(
     DEPENDS ${CMAKE_SOURCE_DIR}/cmake/Commit.cmake ${watched}
     VERBATIM)
 add_custom_target(commit DEPENDS ${facts}/commit.h)
-add_dependencies(torchelastic commit)
-target_include_directories(torchelastic PRIVATE ${facts})
+foreach(program torchelastic torchelastic-static)
+    if(TARGET ${program})
+        add_dependencies(${program} commit)
+        target_include_directories(${program} PRIVATE ${facts})
+    endif()
+endforeach()

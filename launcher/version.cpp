@@ -4,6 +4,15 @@
 #include "commit.h"
 #include "facts.h"
 
+#ifdef TORCHELASTIC_STATIC
+#undef TORCHELASTIC_PMIX
+#undef TORCHELASTIC_ETCD
+#undef TORCHELASTIC_HEALTH
+#define TORCHELASTIC_PMIX "none: this is the static agent, which loads no modules"
+#define TORCHELASTIC_ETCD "none"
+#define TORCHELASTIC_HEALTH "none"
+#endif
+
 namespace torchelastic {
 
 const char* version() {

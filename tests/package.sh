@@ -133,6 +133,8 @@ check "it runs worker 0" says 'rank 0 of 2'
 check "it runs worker 1" says 'rank 1 of 2'
 inside /usr/lib/torchelastic/bin/torchrun --nproc-per-node=1 --no-python /bin/sh -c 'exit 7'
 check "torchrun is there, and ends with the worker's code" ends 7
+inside env -i torchelastic-static run --nproc-per-node=1 --no-python /bin/sh -c 'exit 6'
+check "the static agent is there, and ends with the worker's code" ends 6
 inside env PMIX_NAMESPACE=nowhere PMIX_RANK=0 \
     torchelastic run --rdzv-backend=pmix --nproc-per-node=1 --no-python true
 check "its PMIx module loads" complains 'PMIx_Init: '

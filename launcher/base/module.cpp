@@ -34,8 +34,18 @@ std::string program_file() {
     return size < 0 ? "" : std::string(path, static_cast<std::size_t>(size));
 }
 
+[[gnu::weak]] bool loads_modules() {
+    return true;
+}
+
 Result<std::string> find_module(const std::string& file, const std::vector<std::string>& folders,
                                 std::string_view origin) {
+    if (!loads_modules()) {
+        return failure(fmt::format(
+            "torchelastic-static, the agent of steps in containers, loads no modules such as {}: "
+            "meeting by Slurm's step, c10d or static needs none",
+            file));
+    }
     for (const std::string& folder : folders) {
         std::string path = fmt::format("{}/{}", folder, file);
         if (::access(path.c_str(), F_OK) == 0) return path;

@@ -19,6 +19,10 @@ std::vector<std::string> module_folders(const std::string& plugin_path, const st
 /// The file of the running program, which may have been moved since it was built; "" if unknown.
 std::string program_file();
 
+/// Not so in the static program, which says so by a definition of its own: what it loaded would
+/// bring another C library along.
+bool loads_modules();
+
 /// The first of `folders` that has it. `origin` ends the error: "it is built where ... are".
 Result<std::string> find_module(const std::string& file, const std::vector<std::string>& folders,
                                 std::string_view origin);
