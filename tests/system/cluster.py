@@ -39,7 +39,7 @@ def traces(name):
     folder = pathlib.Path("/var/lib/torchelastic-cluster", name)
     if folder.exists():
         found.append(str(folder))
-    groups = subprocess.run(["find", "/sys/fs/cgroup", "-type", "d", "-name", f"*{name}*"],
+    groups = subprocess.run(["find", "/sys/fs/cgroup", "-type", "d", "-name", f"torchelastic-{name}"],
                             check=False, capture_output=True, text=True)
     return found + groups.stdout.splitlines()
 

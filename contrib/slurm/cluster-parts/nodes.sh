@@ -73,8 +73,14 @@ power_on() {
     local -a isolate=(unshare --net --uts --ipc --mount)
     [[ $1 == login ]] || isolate+=(--pid --fork --kill-child)
     rm -f "$state/run/$1.pid"
-    setsid --fork "${as_root[@]}" "${isolate[@]}" "$BASH" "$script" --name "$name" inside "$1" \
-        </dev/null >"$state/log/$1.boot" 2>&1 {lock}<&-
+    (
+        if [[ -e $state/etc/groups ]]; then
+            isolate+=(--cgroup)
+            join_groups "$1"
+        fi
+        exec setsid --fork "${as_root[@]}" "${isolate[@]}" \
+            "$BASH" "$script" --name "$name" inside "$1"
+    ) </dev/null >"$state/log/$1.boot" 2>&1 {lock}<&-
 }
 
 # The first process of a node. On all nodes but login it is process 1: what loses its parent becomes
@@ -114,6 +120,7 @@ mount_private_folders() {
         mkdir -p "$dir"
         mount --move "$staged" "$dir"
     done <"$state/etc/shared"
+    [[ ! -e $state/etc/groups ]] || mount_groups "$node"
     mount --bind "$state/etc/hosts.$node" /etc/hosts
     mount --bind "$state/etc/passwd" /etc/passwd
     mount --bind "$state/etc/group" /etc/group

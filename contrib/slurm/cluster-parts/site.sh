@@ -31,7 +31,8 @@ write_state() { # GPUS...
 }
 
 write_slurm_conf() {
-    local node gpus gres
+    local node gpus gres processors memory=1000
+    local -a own
     cat >"$state/etc/slurm.conf" <<END
 ClusterName=$name
 SlurmctldHost=login($(address login))
@@ -62,6 +63,7 @@ SchedulerParameters=bf_interval=2,batch_sched_delay=0
 SlurmdParameters=config_overrides
 END
     : >"$state/etc/gres.conf"
+    [[ -z $cgroups ]] || memory=16000
     while read -r node gpus; do
         gres=
         if ((gpus)); then
@@ -69,20 +71,34 @@ END
             echo "NodeName=$node Name=gpu File=$state/dev/gpu[0-$((gpus - 1))]" \
                 >>"$state/etc/gres.conf"
         fi
-        echo "NodeName=$node NodeAddr=$(address "$node") CPUs=$((gpus > 8 ? gpus : 8))" \
-            "RealMemory=1000 $gres"
-        while ((gpus-- > 0)); do
-            [[ -e $state/dev/gpu$gpus ]] || mknod -m 666 "$state/dev/gpu$gpus" c 1 3
-        done
+        processors=CPUs=$((gpus > 8 ? gpus : 8))
+        [[ -z $cgroups ]] || processors=$(real_processors)
+        echo "NodeName=$node NodeAddr=$(address "$node") $processors RealMemory=$memory $gres"
+        make_devices "$gpus"
     done <"$state/etc/nodes" >>"$state/etc/slurm.conf"
     write_partitions >>"$state/etc/slurm.conf"
-    [[ -z $accounting ]] || configure_accounting >>"$state/etc/slurm.conf"
-    grant_wishes "$state/etc/slurm.conf"
 
     # Control groups are the machine's, not the nodes'. Slurm 22.05 leaves them alone unless asked
     # to use them; later versions have to be told so, in words that 22.05 does not understand.
     : >"$state/etc/cgroup.conf"
     [[ $(slurmd -V) == *" 2"[0-2].* ]] || echo CgroupPlugin=disabled >"$state/etc/cgroup.conf"
+    mapfile -t own < <(
+        [[ -z $cgroups ]] || configure_cgroups
+        [[ -z $accounting ]] || configure_accounting
+    )
+    grant_wishes "$state/etc/slurm.conf" "${own[@]}" "${wishes[@]}"
+}
+
+# make_devices COUNT: stand-ins for GPUs, each another /dev/null; where devices are constrained by their
+# numbers, devices for experiments that no driver serves: whoever may open one gets ENXIO, not EPERM.
+make_devices() {
+    local i numbers
+    for ((i = 0; i < $1; i++)); do
+        numbers="1 3"
+        [[ -z $cgroups ]] || numbers="240 $i"
+        # shellcheck disable=SC2086
+        [[ -e $state/dev/gpu$i ]] || mknod -m 666 "$state/dev/gpu$i" c $numbers
+    done
 }
 
 # The partition "all" neither preempts nor is preempted.
@@ -98,13 +114,14 @@ write_partitions() {
     echo "PartitionName=high PriorityTier=2 PreemptMode=OFF $share $always"
 }
 
-# What --conf asks for, in place of what is there; of nodes and partitions there may be many.
+# grant_wishes FILE KEY=VALUE...: in place of what is there; of nodes and partitions there may be many.
 grant_wishes() {
-    local wish key
-    for wish in "${wishes[@]}"; do
+    local wish key file=$1
+    shift
+    for wish; do
         key=${wish%%=*}
-        [[ ${key,,} =~ ^(node|partition|nodeset)name$ ]] || sed -i "/^$key=/Id" "$1"
-        echo "$wish" >>"$1"
+        [[ ${key,,} =~ ^(node|partition|nodeset)name$ ]] || sed -i "/^$key=/Id" "$file"
+        echo "$wish" >>"$file"
     done
 }
 
