@@ -2,7 +2,9 @@
 that sets RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT as torchrun does.
 
 SIGUSR1 to any rank makes all of them stop at the same step for one checkpoint, and go on: what
-`sbatch --signal=USR1@60` sends a minute before the end. SIGTERM ends it where it stands. The data is made up (noisy pictures of ten shapes), so that it runs anywhere, and small.
+`sbatch --signal=USR1@60` sends a minute before the end. SIGTERM ends it where it stands.
+
+The data is made up (noisy pictures of ten shapes), so that it runs anywhere, and small.
 """
 
 import argparse
@@ -62,8 +64,8 @@ def save(path, model, optimizer, epoch, step):
 
 
 def somebody_asks(device):
-    """Whether any rank was asked for a checkpoint: the same answer on all of them. Only one may have
-    been asked, and each is somewhere else in its step when a signal reaches it."""
+    """Whether any rank was asked for a checkpoint: the same answer on all of them. The signal may
+    have reached only one, and finds each somewhere else in its step."""
     votes = torch.tensor([len(asked)], device=device)
     asked.clear()
     dist.all_reduce(votes)
@@ -130,7 +132,7 @@ def main():
             if rank == 0 and (noticed or (step + 1) % options.checkpoint_every == 0):
                 save(options.checkpoint, model, optimizer, epoch, step + 1)
                 if noticed:
-                    print(f"saved {options.checkpoint} at epoch {epoch} step {step + 1}", flush=True)
+                    print(f"saved at epoch {epoch} step {step + 1}, as asked", flush=True)
             time.sleep(options.step_seconds)
         first_step = 0
         dist.all_reduce(total)
