@@ -27,4 +27,9 @@ constexpr const char* kTokenCarrier = "SLURM_TORCHELASTIC_TOKEN";
 constexpr const char* kCpusPerTask = "SLURM_CPUS_PER_TASK";
 constexpr const char* kCpusCarrier = "SLURM_TORCHELASTIC_CPUS_PER_TASK";
 
+/// Variables that srun was to find, and a plain srun does not leave behind, commas between.
+constexpr const char* kAddedCarrier = "SLURM_TORCHELASTIC_ADDED";
+/// CommandLine::shares.
+constexpr const char* kSharesCarrier = "SLURM_TORCHELASTIC_SHARES";
+
 }  // namespace torchelastic::door

@@ -2,19 +2,24 @@
 #include "spank/node.h"
 
 #include <netdb.h>
+#include <pwd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
 
+#include "spank/checks.h"
 #include "spank/container.h"
 #include "spank/handover.h"
 #include "spank/request.h"
+#include "spank/seal.h"
 #include "spank/step_options.h"
+#include "spank/variables.h"
 
 namespace torchelastic::door {
 
@@ -24,34 +29,6 @@ using options::kOptionCount;
 using options::kOptions;
 
 constexpr int kUsage = 64;
-constexpr int kLongestValue = 4096;
-constexpr int kLongestList = 1 << 20;
-
-/// The step's variable; empty if unset.
-std::string step_variable(spank_t spank, const char* name, int limit = kLongestValue) {
-    std::string text(static_cast<std::size_t>(limit), '\0');
-    if (spank_getenv(spank, name, text.data(), limit) != ESPANK_SUCCESS) return {};
-    text.resize(std::strlen(text.c_str()));
-    return text;
-}
-
-/// Also forgets the value of an elastic step around this one, where there is none to set.
-void hand_on(spank_t spank, const char* name, const std::string& value) {
-    if (value.empty()) {
-        spank_unsetenv(spank, name);
-    } else {
-        spank_setenv(spank, name, value.c_str(), 1);
-    }
-}
-
-std::string first_of(const std::string& hostlist) {
-    if (!slurm_hostlist_create || !slurm_hostlist_shift || !slurm_hostlist_destroy) return {};
-    void* list = slurm_hostlist_create(hostlist.c_str());
-    if (list == nullptr) return {};
-    const std::unique_ptr<char, decltype(&std::free)> name(slurm_hostlist_shift(list), &std::free);
-    slurm_hostlist_destroy(list);
-    return name ? name.get() : "";
-}
 
 std::string numeric_address(const std::string& node) {
     sockaddr_storage address{};
@@ -65,36 +42,6 @@ std::string numeric_address(const std::string& node) {
         return {};
     }
     return text;
-}
-
-void require_one_task_per_node(spank_t spank) {
-    std::uint32_t nodes = 0;
-    std::uint32_t tasks = 0;
-    std::uint32_t node = 0;
-    int task = 0;
-    spank_get_item(spank, S_JOB_NNODES, &nodes);
-    spank_get_item(spank, S_JOB_TOTAL_TASK_COUNT, &tasks);
-    spank_get_item(spank, S_JOB_NODEID, &node);
-    spank_get_item(spank, S_TASK_ID, &task);
-    if (tasks == nodes) return;
-    if (node == 0 && task == 0) {  // once is enough
-        slurm_error(
-            "torchelastic: this step has %u tasks on %u nodes, and one agent serves a whole "
-            "node: use --ntasks-per-node=1 and no -n (and --nproc-per-node for the number "
-            "of workers)",
-            tasks, nodes);
-    }
-    end_task();
-}
-
-void require_agent(spank_t spank, const char* agent) {
-    if (access(agent, X_OK) == 0) return;
-    const char* reason = std::strerror(errno);
-    slurm_error(
-        "torchelastic: node %s: cannot run the agent %s: %s; install it there, or name its "
-        "place by agent= in plugstack.conf",
-        step_variable(spank, "SLURMD_NODENAME").c_str(), agent, reason);
-    end_task();
 }
 
 /// The options become the agent's, and are no longer Slurm's: a worker's own srun is not elastic
@@ -115,10 +62,57 @@ void hand_on_options(spank_t spank) {
     }
 }
 
+std::string name_of_user(spank_t spank) {
+    std::string name = step_variable(spank, "SLURM_JOB_USER");
+    if (!name.empty()) return name;
+    std::array<char, kLongestValue> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found);
+    return found != nullptr ? found->pw_name : std::to_string(getuid());
+}
+
+/// What the user has chosen wins, whether by option or by variable.
+void hand_on_defaults(spank_t spank, const Site& site) {
+    const auto chosen = [&](const char* name) { return !step_variable(spank, name).empty(); };
+    const bool in_conf =
+        step_variable(spank, "PET_RDZV_CONF").find("port_range=") != std::string::npos;
+    if (!site.port_range.empty() && !in_conf) {
+        spank_setenv(spank, "PET_PORT_RANGE", site.port_range.c_str(), 0);
+    }
+    if (site.log_dir.empty() || !(chosen("PET_REDIRECTS") || chosen("PET_TEE"))) return;
+    const std::string folder =
+        log_dir_of(site.log_dir, name_of_user(spank), step_variable(spank, "SLURM_JOB_ID"));
+    spank_setenv(spank, "PET_LOG_DIR", folder.c_str(), 0);
+}
+
+/// What srun's side has put into the environment for srun or for this side.
+void remove_traces(spank_t spank) {
+    const std::string added = step_variable(spank, kAddedCarrier);
+    for (std::size_t begin = 0; begin < added.size();) {
+        const std::size_t end = std::min(added.find(',', begin), added.size());
+        spank_unsetenv(spank, added.substr(begin, end - begin).c_str());
+        begin = end + 1;
+    }
+    const std::string cpus = step_variable(spank, kCpusCarrier);
+    if (!cpus.empty()) spank_setenv(spank, kCpusPerTask, cpus.c_str(), 0);  // srun's -c wins
+    for (const char* name : {kTokenCarrier, kCpusCarrier, kAddedCarrier, kSharesCarrier})
+        spank_unsetenv(spank, name);
+}
+
 }  // namespace
 
 void end_task() {
     _exit(kUsage);
+}
+
+std::string first_of(const std::string& hostlist) {
+    if (!slurm_hostlist_create || !slurm_hostlist_shift || !slurm_hostlist_destroy) return {};
+    void* list = slurm_hostlist_create(hostlist.c_str());
+    if (list == nullptr) return {};
+    const std::unique_ptr<char, decltype(&std::free)> name(slurm_hostlist_shift(list), &std::free);
+    slurm_hostlist_destroy(list);
+    return name ? name.get() : "";
 }
 
 bool serves(spank_t spank) {
@@ -136,7 +130,14 @@ void hand_on_address(spank_t spank) {
     hand_on(spank, kAddress, node.empty() ? node : numeric_address(node));
 }
 
-void become_agent(spank_t spank, const char* agent) {
+void unseal_program(spank_t spank) {
+    int count = 0;
+    char** arguments = nullptr;
+    if (spank_get_item(spank, S_JOB_ARGV, &count, &arguments) != ESPANK_SUCCESS) return;
+    if (count > 0 && arguments != nullptr && arguments[0] != nullptr) unseal(arguments[0]);
+}
+
+void become_agent(spank_t spank, const std::string& agent, const Site& site) {
     require_one_task_per_node(spank);
     const std::string carried = carried_agent(spank);
     if (carried.empty()) require_agent(spank, agent);
@@ -147,15 +148,14 @@ void become_agent(spank_t spank, const char* agent) {
         end_task();
     }
     hand_on_options(spank);
+    hand_on_defaults(spank, site);
+    advise(spank);
     hand_on(spank, kToken, step_variable(spank, kTokenCarrier));
-    spank_unsetenv(spank, kTokenCarrier);
-    const std::string cpus = step_variable(spank, kCpusCarrier);
-    if (!cpus.empty()) spank_setenv(spank, kCpusPerTask, cpus.c_str(), 0);  // srun's -c wins
-    spank_unsetenv(spank, kCpusCarrier);
+    remove_traces(spank);
     spank_setenv(spank, kScript, arguments[0], 1);
     // Not an exec: TaskProlog, limits, TMPDIR and later plugins are still to come. Slurm has no
     // better way before 23.11 (spank_prepend_task_argv), and this one works in all versions.
-    arguments[0] = strdup(carried.empty() ? agent : carried.c_str());
+    arguments[0] = strdup((carried.empty() ? agent : carried).c_str());
 }
 
 }  // namespace torchelastic::door

@@ -4,14 +4,15 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "spank/container.h"
 #include "spank/login.h"
 #include "spank/node.h"
 #include "spank/request.h"
+#include "spank/site.h"
 #include "spank/slurm.h"
 #include "spank/step_options.h"
 
@@ -28,8 +29,6 @@ namespace {
 
 namespace door = torchelastic::door;
 
-constexpr const char* kPrefix = "agent=";
-
 /// Where the loader found this plugin, all links followed: the tree may have been moved.
 std::string plugin_file() {
     Dl_info info{};
@@ -39,13 +38,13 @@ std::string plugin_file() {
     return file ? file.get() : "";
 }
 
-/// "agent=PATH" of plugstack.conf, else beside this plugin, else where this build installs it.
-std::string agent_path(int count, char** arguments) {
-    for (int i = 0; i < count; ++i) {
-        if (std::strncmp(arguments[i], kPrefix, std::strlen(kPrefix)) == 0) {
-            return arguments[i] + std::strlen(kPrefix);
-        }
-    }
+door::Site site_of(int count, char** arguments) {
+    return door::read_site({arguments, arguments + count});
+}
+
+/// The site's word, else beside this plugin, else where this build installs it.
+std::string agent_path(const door::Site& site) {
+    if (!site.agent.empty()) return site.agent;
     std::string beside = door::agent_beside(plugin_file());
     return access(beside.c_str(), X_OK) == 0 ? beside : TORCHELASTIC_AGENT;
 }
@@ -57,13 +56,20 @@ std::string agent_path(int count, char** arguments) {
 // callback, and an agent that cannot run ends its own task.
 extern "C" {
 
-int slurm_spank_init(spank_t spank, int, char**) {
-    if (spank_context() == S_CTX_LOCAL) door::arrange_environment();
+int slurm_spank_init(spank_t spank, int count, char** arguments) {
+    const door::Site site = site_of(count, arguments);
+    if (spank_context() == S_CTX_LOCAL) door::arrange_environment(site);
     door::register_options(spank);
+    if (spank_context() != S_CTX_REMOTE) return 0;
+    door::unseal_program(spank);
+    if (!site.trouble.empty()) {  // here it is slurmd's log that gets it, not the user
+        slurm_error("torchelastic: plugstack.conf: %s; ignored", site.trouble.c_str());
+    }
     return 0;
 }
 
 int slurm_spank_local_user_init(spank_t spank, int, char**) {
+    if (door::serves(spank)) door::seal_program(spank);
     door::warn_of_unused_options(spank);
     return 0;
 }
@@ -76,12 +82,15 @@ int slurm_spank_user_init(spank_t spank, int, char**) {
 }
 
 int slurm_spank_task_init_privileged(spank_t spank, int count, char** arguments) {
-    if (door::serves(spank)) door::carry_agent(spank, agent_path(count, arguments).c_str());
+    if (door::serves(spank))
+        door::carry_agent(spank, agent_path(site_of(count, arguments)).c_str());
     return 0;
 }
 
 int slurm_spank_task_init(spank_t spank, int count, char** arguments) {
-    if (door::serves(spank)) door::become_agent(spank, agent_path(count, arguments).c_str());
+    if (!door::serves(spank)) return 0;
+    const door::Site site = site_of(count, arguments);
+    door::become_agent(spank, agent_path(site), site);
     return 0;
 }
 

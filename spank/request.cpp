@@ -1,4 +1,4 @@
-// Values and command lines of srun.
+// Values of srun's options and variables.
 #include "spank/request.h"
 
 #include <algorithm>
@@ -14,44 +14,8 @@ namespace {
 using options::Kind;
 using options::Option;
 
-/// srun's options (22.05 to 26.05) that never take the next word as their value.
-constexpr std::string_view kAlone =
-    " bcast contiguous disable-status exact exclusive help hold immediate interactive "
-    "kill-on-bad-exit label multi-prog nice no-allocate no-kill overcommit overlap "
-    "oversubscribe preserve-env propagate pty quiet quit-on-interrupt reboot "
-    "resv-ports send-libs share spread-job test-only unbuffered usage use-min-nodes "
-    "verbose version x11 torchelastic ";
 constexpr std::string_view kGpu = "gres/gpu";
 constexpr std::size_t kMaxDigits = 5;  // of a number of GPUs or tasks
-
-constexpr std::string_view kLettersAlone = "EHlOsQuvVXZh";
-constexpr std::string_view kLettersWithRest = "IkK";  // an optional value, only in the same word
-
-bool is_alone(std::string_view name) {
-    if (kAlone.find(" " + std::string(name) + " ") != std::string_view::npos) return true;
-    for (std::size_t i = 0; i < options::kOptionCount; ++i) {
-        const Option& option = options::kOptions[i];
-        if (option.srun && option.kind == Kind::flag && name == option.name) return true;
-    }
-    return false;
-}
-
-/// A bundle of letters, as "vN4" or "vN": the one that takes the rest as its value, or the next
-/// word if there is no rest; 0 if none does.
-struct Bundle {
-    char taker = 0;
-    bool wants_word = false;
-};
-
-Bundle unbundle(std::string_view letters) {
-    for (std::size_t i = 0; i < letters.size(); ++i) {
-        if (kLettersWithRest.find(letters[i]) != std::string_view::npos) return {};
-        if (kLettersAlone.find(letters[i]) == std::string_view::npos) {
-            return {letters[i], i + 1 == letters.size()};
-        }
-    }
-    return {};
-}
 
 /// Python's int(): blanks around, a sign, '_' between digits.
 bool is_integer(std::string_view text) {
@@ -76,6 +40,22 @@ bool is_number(const char* text) {
     return end != text && *end == '\0';
 }
 
+/// Bytes that would move a terminal's cursor, or split a line, as "\x0a".
+std::string visible(std::string_view text) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string shown;
+    for (const unsigned char c : text) {
+        if (c >= ' ' && c != 0x7F) {
+            shown += static_cast<char>(c);
+        } else {
+            shown += {'\\', 'x', kDigits[c >> 4], kDigits[c & 15]};
+        }
+    }
+    return shown;
+}
+
+}  // namespace
+
 bool is_one_of(std::string_view value, std::string_view choices) {
     for (;;) {
         const auto comma = choices.find(',');
@@ -84,8 +64,6 @@ bool is_one_of(std::string_view value, std::string_view choices) {
         choices.remove_prefix(comma + 1);
     }
 }
-
-}  // namespace
 
 bool is_bare(const char* value) {
     return value == nullptr || *value == '\0' || std::strcmp(value, "(null)") == 0;
@@ -104,7 +82,7 @@ std::optional<bool> read_switch(const char* value) {
 
 std::string complaint(const Option& option, const char* value) {
     const std::string given =
-        std::string("--") + option.name + "=" + (value == nullptr ? "" : value) + ": ";
+        std::string("--") + option.name + "=" + visible(value == nullptr ? "" : value) + ": ";
     if (option.kind == Kind::flag) return {};
     if (is_bare(value)) return given + "a value is missing";
     if (std::strpbrk(value, "\r\n") != nullptr) return given + "a value is one line";
@@ -166,6 +144,18 @@ std::string gpus_of_node(const std::string& per_task, const std::string& tasks_p
     return per_task.substr(0, number) + std::to_string(std::stoul(gpus) * std::stoul(tasks));
 }
 
+std::string component_ending(std::string_view variable) {
+    const std::string_view name = variable.substr(0, variable.find('='));
+    if (!name.starts_with("SLURM_")) return {};
+    const auto digits = name.find_last_not_of("0123456789") + 1;
+    if (digits == name.size()) return {};
+    for (const std::string_view ending : {"_HET_GROUP_", "_PACK_GROUP_"}) {
+        if (!name.substr(0, digits).ends_with(ending)) continue;
+        return std::string(name.substr(digits - ending.size()));
+    }
+    return {};
+}
+
 std::string agent_beside(const std::string& plugin) {
     std::string prefix = plugin;
     for (int up = 0; up < 3; ++up) {
@@ -174,39 +164,6 @@ std::string agent_beside(const std::string& plugin) {
         prefix.resize(slash);
     }
     return prefix + "/bin/torchelastic";
-}
-
-CommandLine scan(const std::vector<std::string>& arguments) {
-    CommandLine line;
-    bool value_may_follow = false;
-    for (std::size_t i = 1; i < arguments.size(); ++i) {
-        const std::string_view word = arguments[i];
-        if (word == "--") break;
-        if (!word.starts_with('-') || word == "-") {
-            if (!value_may_follow) break;  // the program
-            value_may_follow = false;
-            continue;
-        }
-        if (!word.starts_with("--")) {
-            const Bundle bundle = unbundle(word.substr(1));
-            line.tasks |= bundle.taker == 'n';
-            value_may_follow = bundle.wants_word;
-            continue;
-        }
-        const auto equals = word.find('=');
-        const std::string_view name = word.substr(2, equals == word.npos ? equals : equals - 2);
-        value_may_follow = equals == word.npos && !is_alone(name);
-        line.tasks |= name == "ntasks";
-        // As getopt_long does, take an abbreviation.
-        if (name.size() >= 2 && std::string_view("torchelastic").starts_with(name)) {
-            line.elastic = read_switch(equals == word.npos ? nullptr : &word[equals + 1]);
-            value_may_follow = false;
-        }
-        if (name.size() >= 3 && std::string_view("multi-prog").starts_with(name)) {
-            line.multi_prog = true;
-        }
-    }
-    return line;
 }
 
 }  // namespace torchelastic::door

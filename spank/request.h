@@ -1,14 +1,17 @@
-// What a user asks of srun: values of our options, and whether a command line asks for the agent.
+// What a user asks of srun: values of our options.
 // Pure: knows nothing of Slurm's processes.
 #pragma once
 
 #include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "options/table.h"
 
 namespace torchelastic::door {
+
+/// Whether `value` is one of `choices`, which stand with commas between.
+bool is_one_of(std::string_view value, std::string_view choices);
 
 /// Slurm writes an option without a value as null, "" or "(null)", depending on its way.
 bool is_bare(const char* value);
@@ -36,22 +39,12 @@ std::string gpus_of_task(const std::string& tres_per_task);
 /// is not one number for all nodes.
 std::string gpus_of_node(const std::string& per_task, const std::string& tasks_per_node);
 
+/// "_HET_GROUP_1" of "SLURM_NTASKS_HET_GROUP_1=8", likewise "_PACK_GROUP_1"; empty for a variable
+/// ("NAME=value") that is not of one component of a heterogeneous job.
+std::string component_ending(std::string_view variable);
+
 /// Where an installation has the agent, as seen from its plugin: "/opt/x/bin/torchelastic" for
 /// "/opt/x/lib/torchelastic/spank_torchelastic.so"; empty for a path that is none.
 std::string agent_beside(const std::string& plugin);
-
-/// What srun's own arguments say, the program's not looked at.
-struct CommandLine {
-    std::optional<bool> elastic;  ///< --torchelastic[=on|off]; nothing if not given
-    bool multi_prog = false;      ///< --multi-prog
-    bool tasks = false;           ///< -n
-};
-
-/// `arguments[0]` is srun itself. Slurm tells a plugin its options only after it has read the
-/// environment; this is for what must happen before. As srun's options differ from version to
-/// version, a word behind an option that is not known to stand alone may be its value: the scan
-/// then goes on, and would in the worst case read the first words of the program's arguments as
-/// srun's.
-CommandLine scan(const std::vector<std::string>& arguments);
 
 }  // namespace torchelastic::door

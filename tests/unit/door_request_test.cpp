@@ -1,4 +1,4 @@
-// What srun is asked for: values of options, and srun's own command line.
+// What srun is asked for: values of options, and variables of the job around it.
 #include <gtest/gtest.h>
 
 #include "spank/request.h"
@@ -38,7 +38,9 @@ TEST(Value, is_refused_in_words) {
         {Kind::text, nullptr, "--some-name=: a value is missing"},
         {Kind::text, "", "--some-name=: a value is missing"},
         {Kind::text, "(null)", "--some-name=(null): a value is missing"},
-        {Kind::text, "a\nb", "--some-name=a\nb: a value is one line"},
+        {Kind::text, "a\nb", "--some-name=a\\x0ab: a value is one line"},
+        {Kind::text, "a\tb \x1b[1m 'q' \"q\" $HOME \xff", ""},
+        {Kind::integer, "\x1b[1m", "--some-name=\\x1b[1m: not a whole number"},
         {Kind::integer, "3", ""},
         {Kind::integer, " -3 ", ""},
         {Kind::integer, "1_000", ""},
@@ -66,68 +68,6 @@ TEST(Value, is_refused_in_words) {
 TEST(Option, is_known_by_other_names_elsewhere) {
     EXPECT_EQ(pet_name(option_of(Kind::text)), "PET_SOME_NAME");
     EXPECT_EQ(carrier("some-name"), "_SLURM_SPANK_OPTION_torchelastic_some_name");
-}
-
-struct Line {
-    std::vector<std::string> arguments;
-    std::optional<bool> elastic;
-};
-
-TEST(CommandLine, is_srun_s_own_and_not_the_program_s) {
-    const Line kCases[] = {
-        {{}, std::nullopt},
-        {{"hostname"}, std::nullopt},
-        {{"--torchelastic", "train.py"}, true},
-        {{"--torchelastic=off", "train.py"}, false},
-        {{"--torchelastic=on"}, true},
-        {{"--torchel", "train.py"}, true},
-        {{"--torchelastics", "train.py"}, std::nullopt},
-        {{"--to=off", "train.py"}, false},
-        {{"-N", "4", "--torchelastic", "train.py"}, true},
-        {{"-N4", "--torchelastic", "train.py"}, true},
-        {{"-lN", "4", "--torchelastic", "train.py"}, true},
-        {{"--nodes", "4", "-l", "--mem=1G", "--torchelastic", "train.py"}, true},
-        {{"--label", "--torchelastic", "train.py"}, true},
-        {{"--torchelastic", "--torchelastic=off", "train.py"}, false},
-        {{"hostname", "--torchelastic"}, std::nullopt},
-        {{"-N4", "hostname", "--torchelastic"}, std::nullopt},
-        {{"-N", "4", "hostname", "--torchelastic"}, std::nullopt},
-        {{"-K0", "hostname", "--torchelastic"}, std::nullopt},
-        {{"-lK", "hostname", "--torchelastic"}, std::nullopt},
-        {{"-vl", "hostname", "--torchelastic"}, std::nullopt},
-        {{"--label", "hostname", "--torchelastic"}, std::nullopt},
-        {{"--module", "hostname", "--torchelastic"}, std::nullopt},
-        {{"--nodes=4", "hostname", "--torchelastic"}, std::nullopt},
-        {{"--", "--torchelastic"}, std::nullopt},
-        {{"-", "--torchelastic"}, std::nullopt},
-    };
-    for (const Line& c : kCases) {
-        std::vector<std::string> arguments{"srun"};
-        arguments.insert(arguments.end(), c.arguments.begin(), c.arguments.end());
-        EXPECT_EQ(scan(arguments).elastic, c.elastic) << testing::PrintToString(c.arguments);
-    }
-}
-
-TEST(CommandLine, tells_of_multi_prog) {
-    EXPECT_TRUE(scan({"srun", "--torchelastic", "--multi-prog", "file"}).multi_prog);
-    EXPECT_TRUE(scan({"srun", "-n", "2", "--multi", "file"}).multi_prog);
-    EXPECT_FALSE(scan({"srun", "prog", "--multi-prog"}).multi_prog);
-    EXPECT_FALSE(scan({}).multi_prog);
-}
-
-TEST(CommandLine, tells_of_a_number_of_tasks) {
-    const std::vector<std::string> kWith[] = {{"srun", "-n4", "prog"},
-                                              {"srun", "-n", "4", "prog"},
-                                              {"srun", "-ln4", "prog"},
-                                              {"srun", "--ntasks=4", "prog"},
-                                              {"srun", "--ntasks", "4", "prog"}};
-    for (const auto& line : kWith)
-        EXPECT_TRUE(scan(line).tasks) << testing::PrintToString(line);
-    const std::vector<std::string> kWithout[] = {{"srun", "-N4", "prog", "-n4"},
-                                                 {"srun", "--ntasks-per-node=1", "prog"},
-                                                 {"srun", "-Jn4", "prog"}};
-    for (const auto& line : kWithout)
-        EXPECT_FALSE(scan(line).tasks) << line[1];
 }
 
 TEST(Gpus, of_a_task_are_found_among_its_resources) {
@@ -164,6 +104,16 @@ TEST(Gpus, of_a_node_are_those_of_its_tasks) {
     };
     for (const Share& c : kCases)
         EXPECT_EQ(gpus_of_node(c.per_task, c.tasks), c.of_node);
+}
+
+TEST(Variable, of_a_component_is_told_by_its_ending) {
+    EXPECT_EQ(component_ending("SLURM_NTASKS_HET_GROUP_1=8"), "_HET_GROUP_1");
+    EXPECT_EQ(component_ending("SLURM_NTASKS_PACK_GROUP_12=8"), "_PACK_GROUP_12");
+    for (const char* variable :
+         {"", "=", "SLURM_NTASKS=8", "SLURM_HET_SIZE=2", "SLURM_X_HET_GROUP_=1", "A_HET_GROUP_1=8",
+          "SLURM_X=_HET_GROUP_1", "SLURM_HET_GROUP1=", "1"}) {
+        EXPECT_EQ(component_ending(variable), "") << variable;
+    }
 }
 
 TEST(Agent, is_found_from_where_the_plugin_is) {

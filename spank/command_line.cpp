@@ -1,0 +1,111 @@
+// As getopt_long would read it, without the table that only srun has.
+#include "spank/command_line.h"
+
+#include <string_view>
+
+#include "options/table.h"
+#include "spank/request.h"
+
+namespace torchelastic::door {
+
+namespace {
+
+/// Options of srun (22.05 to 26.05), and of pyxis, which many sites have, that never take the next
+/// word as their value.
+constexpr std::string_view kAlone =
+    " async bcast contiguous consolidate-segments disable-status exact exclusive external-launcher "
+    "help hold immediate interactive kill-on-bad-exit label multi-prog nice no-allocate no-kill "
+    "oom-kill-step overcommit overlap oversubscribe parsable preserve-env propagate pty quiet "
+    "quit-on-interrupt reboot resv-ports send-libs share spread-job spread-segments stepmgr "
+    "test-only unbuffered usage use-min-nodes verbose version wait-for-children x11 torchelastic "
+    "container-entrypoint container-mount-home container-readonly container-remap-root "
+    "container-writable no-container-entrypoint no-container-mount-home "
+    "no-container-remap-root ";
+constexpr std::string_view kLettersAlone = "EHlOsQuvVXZh";
+constexpr std::string_view kLettersWithRest = "IkK";  // an optional value, only in the same word
+
+bool is_among(std::string_view words, std::string_view name) {
+    return words.find(" " + std::string(name) + " ") != std::string_view::npos;
+}
+
+bool is_alone(std::string_view name) {
+    if (is_among(kAlone, name)) return true;
+    for (std::size_t i = 0; i < options::kOptionCount; ++i) {
+        const options::Option& option = options::kOptions[i];
+        if (option.srun && option.kind == options::Kind::flag && name == option.name) return true;
+    }
+    return false;
+}
+
+/// As getopt_long does, take an abbreviation; `least` letters of it at least.
+bool is_short_for(std::string_view name, std::string_view option, std::size_t least) {
+    return name.size() >= least && option.starts_with(name);
+}
+
+/// A bundle of letters, as "vN4" or "vN": the one that takes the rest as its value, or the next
+/// word if there is no rest; 0 if none does.
+struct Bundle {
+    char taker = 0;
+    bool wants_word = false;
+};
+
+Bundle unbundle(std::string_view letters) {
+    for (std::size_t i = 0; i < letters.size(); ++i) {
+        if (kLettersWithRest.find(letters[i]) != std::string_view::npos) return {};
+        if (kLettersAlone.find(letters[i]) == std::string_view::npos) {
+            return {letters[i], i + 1 == letters.size()};
+        }
+    }
+    return {};
+}
+
+void note_share(CommandLine& line, std::string_view name) {
+    if (!line.shares.empty()) line.shares += ',';
+    line.shares += name;
+}
+
+/// A long option; `value` is what stands behind its "=", null if nothing does.
+void note(CommandLine& line, std::string_view name, const char* value) {
+    constexpr std::string_view kShares =
+        " exact overlap cpus-per-task gpus-per-task tres-per-task gpu-bind ";
+    line.tasks |= name == "ntasks" || name == "ntasks-per-gpu";
+    line.interactive |= name == "interactive";
+    line.multi_prog |= is_short_for(name, "multi-prog", 3);
+    if (is_short_for(name, "torchelastic", 2)) line.elastic = read_switch(value);
+    if (is_among(kShares, name)) note_share(line, name);
+    if (name == "rdzv-backend" && value != nullptr) line.rdzv_backend = value;
+}
+
+}  // namespace
+
+CommandLine scan(const std::vector<std::string>& arguments) {
+    CommandLine line;
+    std::string_view open;  // the option whose value may follow, without its dashes
+    for (std::size_t i = 1; i < arguments.size(); ++i) {
+        const std::string& word = arguments[i];
+        if (word == "--") break;
+        if (!word.starts_with('-') || word == "-") {
+            if (open.empty()) break;  // the program
+            if (open == "rdzv-backend") line.rdzv_backend = word;
+            open = {};
+            continue;
+        }
+        if (!word.starts_with("--")) {
+            const Bundle bundle = unbundle(std::string_view(word).substr(1));
+            line.tasks |= bundle.taker == 'n';
+            if (bundle.taker == 'c') note_share(line, "cpus-per-task");
+            open = bundle.wants_word ? std::string_view("letter") : std::string_view();
+            continue;
+        }
+        const auto equals = word.find('=');
+        const std::string_view name =
+            std::string_view(word).substr(2, equals == word.npos ? equals : equals - 2);
+        const bool may_wait =
+            equals == word.npos && !is_alone(name) && !is_short_for(name, "torchelastic", 2);
+        open = may_wait ? name : std::string_view();
+        note(line, name, equals == word.npos ? nullptr : word.c_str() + equals + 1);
+    }
+    return line;
+}
+
+}  // namespace torchelastic::door
