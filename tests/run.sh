@@ -79,7 +79,8 @@ stage "dependencies" contrib/slurm/install-deps.sh || exit 1
 stage "format" format || true
 stage "shell scripts" scripts || true
 if stage "build" build release; then
-    stage "tests" run_tests build || true
+    # Steps in containers need a root of another release: behind "Debian 13 and forky".
+    stage "tests" run_tests build --label-exclude '^container$' || true
 fi
 if [[ -z $quick ]]; then
     stage "clang-tidy" tidy || true
@@ -91,6 +92,7 @@ if [[ -z $quick ]]; then
     fi
     stage "Debian packages" tests/package.sh || true
     stage "Debian 13 and forky" tests/stacks.sh || true
+    stage "steps in containers" run_tests build --label-regex '^container$' || true
     stage "quickstart" env TORCHELASTIC_CLUSTER=quickstart contrib/slurm/quickstart.sh || true
 fi
 
