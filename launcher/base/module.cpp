@@ -42,8 +42,8 @@ Result<std::string> find_module(const std::string& file, const std::vector<std::
                                 std::string_view origin) {
     if (!loads_modules()) {
         return failure(fmt::format(
-            "torchelastic-static, the agent of steps in containers, loads no modules such as {}: "
-            "meeting by Slurm's step, c10d or static needs none",
+            "torchelastic-static, the agent of steps in containers, loads no modules such as {} (to "
+            "meet by Slurm's step, c10d or static none is needed)",
             file));
     }
     for (const std::string& folder : folders) {

@@ -1,3 +1,7 @@
+if(TARGET torchelastic-static)
+    torchelastic_system_test(static_agent TIMEOUT 70)
+endif()
+
 # A container plugin of the tests' own, and steps in its containers. They need a root that
 # tests/stacks.sh makes, so tests/run.sh runs them behind it: the label tells.
 if(TARGET spank_torchelastic AND TARGET torchelastic-static)
