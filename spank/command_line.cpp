@@ -47,13 +47,16 @@ bool is_short_for(std::string_view name, std::string_view option, std::size_t le
 struct Bundle {
     char taker = 0;
     bool wants_word = false;
+    bool no_kill = false;
 };
 
 Bundle unbundle(std::string_view letters) {
     for (std::size_t i = 0; i < letters.size(); ++i) {
-        if (kLettersWithRest.find(letters[i]) != std::string_view::npos) return {};
+        if (kLettersWithRest.find(letters[i]) != std::string_view::npos) {
+            return {.no_kill = letters[i] == 'k' && letters.substr(i + 1) != "off"};
+        }
         if (kLettersAlone.find(letters[i]) == std::string_view::npos) {
-            return {letters[i], i + 1 == letters.size()};
+            return {.taker = letters[i], .wants_word = i + 1 == letters.size()};
         }
     }
     return {};
@@ -74,6 +77,8 @@ void note(CommandLine& line, std::string_view name, const char* value) {
     if (is_short_for(name, "torchelastic", 2)) line.elastic = read_switch(value);
     if (is_among(kShares, name)) note_share(line, name);
     if (name == "rdzv-backend" && value != nullptr) line.rdzv_backend = value;
+    if (name == "nnodes" && value != nullptr) line.nnodes = value;
+    if (name == "no-kill") line.no_kill = value == nullptr || std::string_view(value) != "off";
 }
 
 }  // namespace
@@ -87,12 +92,14 @@ CommandLine scan(const std::vector<std::string>& arguments) {
         if (!word.starts_with('-') || word == "-") {
             if (open.empty()) break;  // the program
             if (open == "rdzv-backend") line.rdzv_backend = word;
+            if (open == "nnodes") line.nnodes = word;
             open = {};
             continue;
         }
         if (!word.starts_with("--")) {
             const Bundle bundle = unbundle(std::string_view(word).substr(1));
             line.tasks |= bundle.taker == 'n';
+            line.no_kill |= bundle.no_kill;
             if (bundle.taker == 'c') note_share(line, "cpus-per-task");
             open = bundle.wants_word ? std::string_view("letter") : std::string_view();
             continue;

@@ -17,6 +17,8 @@ struct CommandLine {
     /// "gpus-per-task", "tres-per-task" and "gpu-bind" that were given, commas between.
     std::string shares;
     std::optional<std::string> rdzv_backend;  ///< --rdzv-backend
+    std::optional<std::string> nnodes;        ///< --nnodes
+    bool no_kill = false;                     ///< --no-kill or -k, but not --no-kill=off
 };
 
 /// `arguments[0]` is srun itself. Slurm tells a plugin its options only after it has read the

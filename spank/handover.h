@@ -31,5 +31,7 @@ constexpr const char* kCpusCarrier = "SLURM_TORCHELASTIC_CPUS_PER_TASK";
 constexpr const char* kAddedCarrier = "SLURM_TORCHELASTIC_ADDED";
 /// CommandLine::shares.
 constexpr const char* kSharesCarrier = "SLURM_TORCHELASTIC_SHARES";
+/// Set in a job whose sbatch or salloc was told --no-kill on its command line.
+constexpr const char* kNoKillCarrier = "SLURM_TORCHELASTIC_NO_KILL";
 
 }  // namespace torchelastic::door

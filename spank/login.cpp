@@ -13,6 +13,7 @@
 
 #include "spank/command_line.h"
 #include "spank/handover.h"
+#include "spank/own_process.h"
 #include "spank/request.h"
 #include "spank/seal.h"
 #include "spank/step_options.h"
@@ -31,19 +32,6 @@ constexpr const char* kForManyTasks[] = {
     "SLURM_GPU_BIND",        "SLURM_TRES_BIND",
 };
 
-/// Not by a stream of the standard library, which would be most of the plugin's size.
-std::string read_file(const char* path) {
-    std::string bytes;
-    std::FILE* file = std::fopen(path, "re");
-    if (file == nullptr) return bytes;
-    char chunk[4096];
-    while (const std::size_t length = std::fread(chunk, 1, sizeof(chunk), file)) {
-        bytes.append(chunk, length);
-    }
-    std::fclose(file);
-    return bytes;
-}
-
 /// Slurm ends a step of which it loses a part, at once or by the site's KillOnBadExit and WaitTime.
 /// An elastic one goes on. A user's own variable or option still wins.
 struct Default {
@@ -55,16 +43,6 @@ constexpr Default kToGoOn[] = {
     {"SLURM_KILL_BAD_EXIT", "0"},
     {"SLURM_WAIT", "0"},
 };
-
-CommandLine own_command_line() {
-    const std::string bytes = read_file("/proc/self/cmdline");
-    std::vector<std::string> arguments;
-    for (std::size_t begin = 0; begin < bytes.size();) {
-        arguments.emplace_back(bytes.c_str() + begin);
-        begin += arguments.back().size() + 1;
-    }
-    return scan(arguments);
-}
 
 const char* inherited(const char* option) {
     return std::getenv(("SLURM_SPANK_" + carrier(option)).c_str());

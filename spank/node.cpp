@@ -96,7 +96,8 @@ void remove_traces(spank_t spank) {
     }
     const std::string cpus = step_variable(spank, kCpusCarrier);
     if (!cpus.empty()) spank_setenv(spank, kCpusPerTask, cpus.c_str(), 0);  // srun's -c wins
-    for (const char* name : {kTokenCarrier, kCpusCarrier, kAddedCarrier, kSharesCarrier})
+    for (const char* name :
+         {kTokenCarrier, kCpusCarrier, kAddedCarrier, kSharesCarrier, kNoKillCarrier})
         spank_unsetenv(spank, name);
 }
 

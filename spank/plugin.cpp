@@ -15,6 +15,7 @@
 #include "spank/site.h"
 #include "spank/slurm.h"
 #include "spank/step_options.h"
+#include "spank/submission.h"
 
 // In C++ a const is internal unless it is declared external before; Slurm looks these up by name.
 extern "C" {
@@ -59,6 +60,7 @@ extern "C" {
 int slurm_spank_init(spank_t spank, int count, char** arguments) {
     const door::Site site = site_of(count, arguments);
     if (spank_context() == S_CTX_LOCAL) door::arrange_environment(site);
+    if (spank_context() == S_CTX_ALLOCATOR) door::mark_no_kill();
     door::register_options(spank);
     if (spank_context() != S_CTX_REMOTE) return 0;
     door::unseal_program(spank);
@@ -69,7 +71,10 @@ int slurm_spank_init(spank_t spank, int count, char** arguments) {
 }
 
 int slurm_spank_local_user_init(spank_t spank, int, char**) {
-    if (door::serves(spank)) door::seal_program(spank);
+    if (door::serves(spank)) {
+        door::seal_program(spank);
+        door::advise_no_kill(spank);
+    }
     door::warn_of_unused_options(spank);
     return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "spank/login.h"
 #include "spank/request.h"
+#include "spank/submission.h"
 
 namespace torchelastic::door {
 
@@ -40,8 +41,13 @@ spank_option describe_switch() {
 int check(int val, const char* value, int remote) {
     if (remote) return 0;
     if (val == 0) return flip_switch(value) ? 0 : -1;
-    const std::string words = complaint(kOptions[val - kFirstOfTable], value);
-    if (words.empty()) return 0;
+    const Option& option = kOptions[val - kFirstOfTable];
+    const std::string words = complaint(option, value);
+    if (words.empty()) {
+        if (spank_context() == S_CTX_ALLOCATOR && std::string_view(option.name) == "nnodes")
+            want_no_kill(value);
+        return 0;
+    }
     slurm_error("torchelastic: %s", words.c_str());
     return -1;
 }

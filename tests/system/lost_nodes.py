@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""In a batch job that was submitted with --no-kill, a node that is cut off or dies costs neither the
-job nor a restart: a spare steps in, or the others go on, training resumes, and the job completes."""
+"""In a batch job that was submitted with --no-kill, a node that is cut off or dies costs neither
+the job nor a restart: a spare steps in, or the others go on, training resumes, and the job
+completes. Who forgot --no-kill is told."""
 
 import re
 
@@ -22,6 +23,9 @@ JOB = """
     echo "srun ended with $code"
     exit $code
 """
+
+
+ADVICE = "unless that was submitted with --no-kill"
 
 
 class Batch:
@@ -51,6 +55,7 @@ class Batch:
     def expect_success(self):
         self.wait_until(lambda: "srun ended with" in self.output(), 60, "the job ends")
         equal(count("^srun ended with 0$", self.output()), 1, "srun's exit code", self.output())
+        equal(count(ADVICE, self.output()), 0, "lines that tell of --no-kill", self.output())
         self.wait_until(lambda: "COMPLETED" in self.cluster.run("scontrol", "show", "job",
                                                                 self.id).output, 20, "COMPLETED")
         return self.output()
@@ -108,10 +113,19 @@ def spare_steps_in(cluster):
     cluster.expect_nothing_left(output, 10)
 
 
+def who_forgets_no_kill_is_told(cluster):
+    """Not who did not; and a range of nodes for the whole job brings it along."""
+    for options, told in ((["-N2"], 1), (["-N2", "--no-kill"], 0), (["-N2", "--nnodes=1:2"], 0)):
+        job = cluster.run("salloc", *options, "srun", "--torchelastic", "--nnodes=1:2",
+                          "--no-python", "true")
+        equal(job.code, 0, "exit code", job.output)
+        equal(count(ADVICE, job.output), told, f"lines that tell {options}", job.output)
+
+
 def test():
     with harness.Cluster() as cluster:
         cluster.script("worker.sh", WORKER)
-        for case in (spare_steps_in, others_train_on):
+        for case in (who_forgets_no_kill_is_told, spare_steps_in, others_train_on):
             harness.step(case.__name__.replace("_", " "))
             case(cluster)
 
