@@ -36,8 +36,9 @@ WORKER = """
 """
 
 TRAIN = """
-    import runpy, sys, torch
-    print("torch", torch.__version__, "in Debian", open("/etc/debian_version").read(), end="")
+    import os, runpy, torch
+    words = f"torch {torch.__version__} in Debian {open('/etc/debian_version').read()}"
+    os.write(1, words.encode())  # at once: others write, too
     runpy.run_path("train_copy.py", run_name="__main__")
 """
 
@@ -147,6 +148,17 @@ def names_and_modules(containers):
           "what cannot be had, in words", refused.output)
 
 
+def an_empty_image(containers):
+    """Nothing is there but what the container plugin mounts: the worker is such a program, too."""
+    shutil.copy(containers.static, containers.cluster.home)
+    image = containers.cluster.folder("empty")
+    job = containers.cluster.start("srun", "-N2", f"--test-root={image}", "--torchelastic",
+                                   "--nproc-per-node=2", "--no-python", "./torchelastic-static",
+                                   "--version")
+    output = harness.expect_codes([job], 0)
+    equal(count("this is the static agent", output), 4, "workers", output)
+
+
 def without_proc(containers):
     ended = containers.srun(1, "--torchelastic", "--no-python", "true", root=":noproc").wait(30)
     equal(ended.code, 64, "exit code without /proc", ended.output)
@@ -200,7 +212,7 @@ def test():
         cases = {
             "theirs": (a_step_in_a_container, a_step_that_is_not_elastic, names_and_modules,
                        training_and_a_crash, the_agent_is_killed),
-            "ours": (a_step_in_a_container, the_full_agent_elsewhere, without_proc,
+            "ours": (a_step_in_a_container, the_full_agent_elsewhere, an_empty_image, without_proc,
                      without_the_static_agent),
         }
         for last, each_case in cases.items():

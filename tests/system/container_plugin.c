@@ -75,6 +75,7 @@ int slurm_spank_task_init_privileged(spank_t spank, int count, char** arguments)
     need(mkdir(SCRATCH "/work", 0755), "make a folder");
     need(mkdir(ROOT, 0755), "make a folder");
     need(mount("overlay", ROOT, "overlay", 0, layers), layers);
+    mkdir(ROOT "/tmp", 0755);
     need(mount("tmpfs", ROOT "/tmp", "tmpfs", 0, "mode=1777"), "mount /tmp");
     if (proc) share("/proc");
     share("/dev");
@@ -111,5 +112,8 @@ int slurm_spank_task_init(spank_t spank, int count, char** arguments) {
     /* As an image's own settings do. */
     spank_setenv(spank, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
     spank_setenv(spank, "IMAGE", "of the test", 1);
+    /* As pyxis does for images of PyTorch. */
+    spank_setenv(spank, "RANK", "99", 1);
+    spank_setenv(spank, "MASTER_ADDR", "nowhere", 1);
     return 0;
 }
