@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "spank/handover.h"
@@ -14,38 +15,21 @@
 
 namespace torchelastic::door {
 
-namespace {
-
-/// Out of the way of those that a task prolog may use.
-constexpr int kLowestDescriptor = 200;
-
-/// Stays open across exec.
-int open_high(const char* file) {
-    const int low = open(file, O_RDONLY | O_CLOEXEC);
-    if (low < 0) return low;
-    const int high = fcntl(low, F_DUPFD, kLowestDescriptor);
-    close(low);
-    return high;
-}
-
-}  // namespace
-
-void carry_agent(spank_t spank, const char* agent) {
-    const std::string file = std::string(agent) + "-static";
+void carry_agent(spank_t spank, const std::string& agent) {
+    const std::string file = agent + "-static";
     struct stat root {};
-    std::string descriptor;
-    if (access(agent, X_OK) == 0 && access(file.c_str(), X_OK) == 0 && stat("/", &root) == 0) {
-        const int opened = open_high(file.c_str());
-        if (opened >= 0) descriptor = std::to_string(opened);
-        if (opened < 0) slurm_verbose("torchelastic: open %s: %s", file.c_str(), strerror(errno));
-    }
-    if (descriptor.empty()) {
+    // Closed by exec: only what the task becomes gets it, not what slurmstepd starts for itself.
+    const int opened = eaccess(agent.c_str(), X_OK) == 0 && stat("/", &root) == 0
+                           ? open(file.c_str(), O_RDONLY | O_CLOEXEC)
+                           : -1;
+    if (opened < 0) {
+        slurm_verbose("torchelastic: no %s for a container: %s", file.c_str(), strerror(errno));
         spank_unsetenv(spank, kDescriptor);
         return;
     }
-    spank_setenv(spank, kDescriptor, descriptor.c_str(), 1);
-    spank_setenv(spank, kAgent, agent, 1);
     const std::string identity = std::to_string(root.st_dev) + ":" + std::to_string(root.st_ino);
+    spank_setenv(spank, kDescriptor, std::to_string(opened).c_str(), 1);
+    spank_setenv(spank, kAgent, agent.c_str(), 1);
     spank_setenv(spank, kRoot, identity.c_str(), 1);
 }
 
@@ -54,7 +38,7 @@ std::string carried_agent(spank_t spank) {
     if (spank_getenv(spank, kDescriptor, number, sizeof(number)) != ESPANK_SUCCESS) return {};
     spank_unsetenv(spank, kDescriptor);
     std::string path = std::string("/proc/self/fd/") + number;
-    if (access(path.c_str(), X_OK) == 0) return path;
+    if (access(path.c_str(), X_OK) == 0 && fcntl(std::atoi(number), F_SETFD, 0) == 0) return path;
     const char* reason = strerror(errno);
     slurm_error(
         "torchelastic: cannot run the agent by %s: %s; a container needs /proc, mounted in it",

@@ -8,14 +8,14 @@
 
 namespace torchelastic::door {
 
-/// task_init_privileged, in the task, as root, before any container is entered: opens the static
-/// agent that lies beside `agent`, so that it can be started from wherever the task ends up. Which
-/// other plugin puts the task into a container, and when, does not matter. Without a static agent
-/// nothing happens.
-void carry_agent(spank_t spank, const char* agent);
+/// user_init, once per node and in slurmstepd itself, which never enters a container: opens the
+/// static agent that lies beside `agent`, so that a task can start it from wherever it ends up.
+/// Which other plugin puts tasks into a container, and in which of its hooks, does not matter.
+/// Without a static agent nothing happens.
+void carry_agent(spank_t spank, const std::string& agent);
 
-/// task_init: the path by which the carried agent can be started; empty if there is none. Ends the
-/// task with a message where there is no /proc to start it by.
+/// task_init: the path by which this task can start the carried agent; empty if there is none. Ends
+/// the task with a message where there is no /proc to start it by.
 std::string carried_agent(spank_t spank);
 
 }  // namespace torchelastic::door

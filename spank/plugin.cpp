@@ -79,16 +79,11 @@ int slurm_spank_local_user_init(spank_t spank, int, char**) {
     return 0;
 }
 
-int slurm_spank_user_init(spank_t spank, int, char**) {
+int slurm_spank_user_init(spank_t spank, int count, char** arguments) {
     if (!door::serves(spank)) return 0;
     door::adopt_orphans();
+    door::carry_agent(spank, agent_path(site_of(count, arguments)));
     door::hand_on_address(spank);
-    return 0;
-}
-
-int slurm_spank_task_init_privileged(spank_t spank, int count, char** arguments) {
-    if (door::serves(spank))
-        door::carry_agent(spank, agent_path(site_of(count, arguments)).c_str());
     return 0;
 }
 

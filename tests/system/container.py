@@ -23,7 +23,7 @@ WORKER = """
         "release": open("/etc/debian_version").read().strip(),
         "python": platform.python_version(),
         "agent": os.readlink(f"/proc/{os.getppid()}/exe"),
-        "descriptors": sorted(int(each) for each in os.listdir("/proc/self/fd"))[:4],
+        "descriptors": sorted(int(each) for each in os.listdir("/proc/self/fd")),
         "stdin": os.readlink("/proc/self/fd/0"),
         "stdout": os.readlink("/proc/self/fd/1"),
         "folder": os.getcwd(),
@@ -103,8 +103,7 @@ def a_step_in_a_container(containers):
         equal(found["release"], release, f"Debian {whose}")
         check(found["agent"].endswith("/torchelastic-static"), f"agent {whose}", found["agent"])
         equal(found["descriptors"][:3], [0, 1, 2], f"descriptors {whose}")
-        check(max(found["descriptors"]) < 10, f"the agent's descriptor reaches no worker {whose}",
-              found["descriptors"])
+        equal(len(found["descriptors"]), 4, f"the agent's descriptor reaches no worker {whose}")
         equal(found["stdin"], "/dev/null", f"stdin {whose}")
         check(found["stdout"].startswith("/tmp/logs/"), f"log file {whose}", found["stdout"])
         equal(found["folder"], str(containers.cluster.home), f"folder {whose}")
@@ -131,9 +130,9 @@ def the_full_agent_elsewhere(containers):
 
 
 def a_step_that_is_not_elastic(containers):
-    job = containers.srun(1, "sh", "-c", "ls /proc/self/fd; cat /etc/debian_version")
-    output = harness.expect_codes([job], 0).split()
-    check("200" not in output, "it has no descriptor of an agent", output)
+    job = containers.srun(1, "sh", "-c", "ls -l /proc/self/fd; cat /etc/debian_version")
+    output = harness.expect_codes([job], 0)
+    check("torchelastic" not in output, "it has no descriptor of an agent", output)
 
 
 def names_and_modules(containers):
@@ -157,6 +156,13 @@ def an_empty_image(containers):
                                    "--version")
     output = harness.expect_codes([job], 0)
     equal(count("this is the static agent", output), 4, "workers", output)
+
+
+def entered_early(containers):
+    folder = containers.cluster.folder("found")
+    job = containers.srun(1, "--torchelastic", "./worker.py", folder, root=":early")
+    [found] = workers_of(containers, job, folder, 1)
+    check(found["agent"].endswith("/torchelastic-static"), "agent", found["agent"])
 
 
 def without_proc(containers):
@@ -212,8 +218,8 @@ def test():
         cases = {
             "theirs": (a_step_in_a_container, a_step_that_is_not_elastic, names_and_modules,
                        training_and_a_crash, the_agent_is_killed),
-            "ours": (a_step_in_a_container, the_full_agent_elsewhere, an_empty_image, without_proc,
-                     without_the_static_agent),
+            "ours": (a_step_in_a_container, the_full_agent_elsewhere, an_empty_image, entered_early,
+                     without_proc, without_the_static_agent),
         }
         for last, each_case in cases.items():
             containers.order(last)

@@ -1,7 +1,8 @@
 /* A container plugin such as pyxis, as small as it can be: --test-root=DIR puts the tasks of a step
  * into a copy of DIR that is theirs alone. As with pyxis the file system is made ready by root and
  * entered in task_init, by the user, through a user namespace; and variables of the "image" replace
- * those of the job. /proc is missing if DIR is written as DIR:noproc. */
+ * those of the job. DIR:noproc: without /proc. DIR:early: entered by root, before our own plugin's
+ * turn if that is the later one. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -35,13 +36,13 @@ static void need(int result, const char* what) {
     _exit(1);
 }
 
-static const char* wanted(spank_t spank, int* proc) {
+static const char* wanted(spank_t spank, const char** how) {
     static char root[LONGEST];
     char* value = NULL;
     if (spank_option_getopt(spank, &option, &value) != ESPANK_SUCCESS || !value) return NULL;
     snprintf(root, sizeof root, "%s", value);
     char* colon = strchr(root, ':');
-    *proc = colon == NULL;
+    *how = colon ? colon + 1 : "";
     if (colon) *colon = '\0';
     return root;
 }
@@ -59,10 +60,19 @@ static void share(const char* folder) {
     need(mount(folder, path, NULL, MS_BIND | MS_REC, NULL), folder);
 }
 
+/* The same working directory, if there is one. */
+static void enter(void) {
+    char folder[LONGEST];
+    const char* known = getcwd(folder, sizeof folder);
+    need(chroot(ROOT), "chroot");
+    need(chdir("/"), "enter /");
+    if (known && chdir(folder) != 0) slurm_info("container: no %s in it", folder);
+}
+
 int slurm_spank_task_init_privileged(spank_t spank, int count, char** arguments) {
     (void)count, (void)arguments;
-    int proc = 1;
-    const char* root = wanted(spank, &proc);
+    const char* how;
+    const char* root = wanted(spank, &how);
     if (!root) return 0;
     char layers[2 * LONGEST];
     char home[LONGEST] = "";
@@ -77,10 +87,11 @@ int slurm_spank_task_init_privileged(spank_t spank, int count, char** arguments)
     need(mount("overlay", ROOT, "overlay", 0, layers), layers);
     mkdir(ROOT "/tmp", 0755);
     need(mount("tmpfs", ROOT "/tmp", "tmpfs", 0, "mode=1777"), "mount /tmp");
-    if (proc) share("/proc");
+    if (strcmp(how, "noproc") != 0) share("/proc");
     share("/dev");
     share("/sys");
     if (spank_getenv(spank, "HOME", home, sizeof home) == ESPANK_SUCCESS) share(home);
+    if (strcmp(how, "early") == 0) enter();
     return 0;
 }
 
@@ -93,12 +104,10 @@ static void write_map(const char* file, const char* text) {
 
 int slurm_spank_task_init(spank_t spank, int count, char** arguments) {
     (void)count, (void)arguments;
-    int proc = 1;
-    if (!wanted(spank, &proc)) return 0;
-    char folder[LONGEST];
+    const char* how;
+    if (!wanted(spank, &how) || strcmp(how, "early") == 0) return 0;
     char users[64];
     char groups[64];
-    const char* known = getcwd(folder, sizeof folder);
     snprintf(users, sizeof users, "%u %u 1", geteuid(), geteuid());
     snprintf(groups, sizeof groups, "%u %u 1", getegid(), getegid());
     prctl(PR_SET_DUMPABLE, 1); /* else /proc/self still is what it was: of root */
@@ -106,9 +115,7 @@ int slurm_spank_task_init(spank_t spank, int count, char** arguments) {
     write_map("/proc/self/setgroups", "deny");
     write_map("/proc/self/uid_map", users);
     write_map("/proc/self/gid_map", groups);
-    need(chroot(ROOT), "chroot");
-    need(chdir("/"), "enter /");
-    if (known && chdir(folder) != 0) slurm_info("container: no %s in it", folder);
+    enter();
     /* As an image's own settings do. */
     spank_setenv(spank, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
     spank_setenv(spank, "IMAGE", "of the test", 1);
