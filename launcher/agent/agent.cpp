@@ -155,6 +155,7 @@ void Agent::join() {
 }
 
 void Agent::told_to_end(int signal) {
+    workers_.hurry();
     handle(Signalled{signal});
 }
 

@@ -35,7 +35,7 @@ namespace torchelastic::agent {
 
 namespace {
 
-/// How long a stderr that takes nothing may delay the end.
+/// How long a stderr that takes nothing may delay the end of a job that was told to end.
 constexpr Duration kLastWords = std::chrono::seconds(2);
 /// After this time of waiting the user is told whom for.
 constexpr Duration kReminder = std::chrono::seconds(10);
@@ -91,7 +91,10 @@ public:
         }
         if (!ended_) loop_.run();
         agent_.reset();
-        stderr_.drain(kLastWords);
+        stderr_.drain();
+        // slurmstepd (22.05) sends what it finds at the end of a pipe in pieces that end anywhere,
+        // and other nodes' lines get between them.
+        if (environment_.contains("SLURM_STEP_ID")) stderr_.await_readers();
         if (rendezvous_ && rendezvous_->stuck()) ::_exit(code_);
         return code_;
     }
@@ -141,7 +144,7 @@ private:
         const Part part =
             choose_part(options_, environment_, place_, meeting, wire::random_hexadecimal(8));
         Setup setup;
-        setup.workers = {.options = options_, .environment = environment_};
+        setup.workers = {.options = options_, .environment = environment_, .consoles = consoles_};
         enlist(setup);
         setup.workers.setting.role = options_.role;
         setup.workers.setting.signals_to_handle = names_of(ending_signals(options_));
@@ -227,6 +230,7 @@ private:
     }
 
     void hear(int signal) {
+        if (ending_signals(options_).contains(signal)) stderr_.hurry(kLastWords);
         if (ended_ || leaving_) return;
         if (echo_.repeats(signal, std::chrono::steady_clock::now())) return;
         if (!ending_signals(options_).contains(signal)) {
@@ -274,7 +278,8 @@ private:
     std::string log_base_;
     std::optional<std::string> timer_file_;
     net::Loop loop_;
-    Stderr stderr_{loop_};
+    process::Consoles consoles_ = process::Consoles::of(loop_);
+    Stderr stderr_{loop_, consoles_};
     report::Log log_;
     Observation observation_{loop_, log_, [this](std::string_view text) { stderr_.write(text); }};
     std::unique_ptr<process::Reaper> reaper_;

@@ -1,46 +1,48 @@
-// Writing to stderr as it has room.
+// Waiting for the consoles to take the last words.
 #include "agent/stderr.h"
 
-#include <utility>
-
-#include <fmt/format.h>
+#include <algorithm>
 
 namespace torchelastic::agent {
 
 namespace {
 
-constexpr std::size_t kKept = 1UL << 20;
+constexpr Duration kFirstPause = std::chrono::microseconds(250);
+constexpr Duration kLongestPause = std::chrono::milliseconds(50);
 
 }  // namespace
 
-void Stderr::write(std::string_view text) {
-    if (console_.pending().size() + text.size() > kKept) {
-        dropped_ += text.size();
-        return;
-    }
-    console_.pending() += text;
-    flush();
-}
-
-void Stderr::flush() {
-    if (waiting_) return;
-    waiting_ = !console_.flush([this] {
-        waiting_ = false;
-        flush();
-    });
-    if (waiting_) return;
-    if (dropped_ > 0) {
-        const auto bytes = std::exchange(dropped_, 0);
-        write(fmt::format("torchelastic: {} bytes of messages found no reader\n", bytes));
-    }
-    if (draining_) loop_.stop();
-}
-
-void Stderr::drain(Duration limit) {
-    if (!waiting_) return;
+void Stderr::drain() {
+    if (!consoles_.err->unsaid()) return;
     draining_ = true;
-    guard_.arm(limit, [this] { loop_.stop(); });
+    consoles_.err->attend({.rested = [this] { loop_.stop(); }, .full = nullptr});
+    if (limit_) arm();
     loop_.run();
+}
+
+void Stderr::await_readers() {
+    const auto read = [this] {
+        return consoles_.out->console().is_read() && consoles_.err->console().is_read();
+    };
+    draining_ = true;
+    if (limit_ && !read()) arm();
+    for (Duration pause = kFirstPause; !over_ && !read();) {
+        look_.arm(pause, [this] { loop_.stop(); });
+        loop_.run();
+        pause = std::min(pause * 2, kLongestPause);
+    }
+}
+
+void Stderr::hurry(Duration limit) {
+    limit_ = limit;
+    if (draining_) arm();
+}
+
+void Stderr::arm() {
+    guard_.arm(*limit_, [this] {
+        over_ = true;
+        loop_.stop();
+    });
 }
 
 }  // namespace torchelastic::agent

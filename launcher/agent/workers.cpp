@@ -30,18 +30,6 @@ std::int64_t microseconds(WallTime at) {
     return std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
 }
 
-process::Stream stream(const process::Route& route, const std::string& file) {
-    switch (route.to) {
-        case process::Route::To::file:
-            return process::Stream::file(file);
-        case process::Route::To::null:
-            return process::Stream::null();
-        case process::Route::To::console:
-            break;
-    }
-    return {};
-}
-
 }  // namespace
 
 Workers::Workers(net::Loop& loop, report::Log& log, process::Reaper& reaper, WorkerSetup setup,
@@ -53,7 +41,7 @@ Workers::Workers(net::Loop& loop, report::Log& log, process::Reaper& reaper, Wor
       logs_(std::move(logs)),
       self_(std::move(self)),
       ended_(std::move(ended)),
-      output_(loop, 1, 2,
+      output_(loop, setup_.consoles,
               {.warn = [this](const std::string& line) { log_.warning(line); },
                .growing = [this] { tell_if_full(logs_.room()); }}) {
     const options::Options& options = setup_.options;
@@ -75,6 +63,7 @@ std::optional<WorkerFailure> Workers::start(const coordinator::Assignment& assig
             ? process::Group::start(loop_, reaper_, *workers,
                                     [this](const process::WorkerExit& exit) { take_exit(exit); })
             : failure(workers.error());
+    output_.hand_over();
     if (!group) {
         WorkerFailure never{.agent = self_, .rank = assignment.first_rank};
         never.never_started = true;
@@ -99,17 +88,18 @@ Result<std::vector<process::Worker>> Workers::prepare() {
         logs_ = Logs::none();
     }
     std::vector<process::Worker> workers;
+    const std::vector<process::Routes> to = all_routes();
     for (int rank = 0; rank < setup_.setting.workers; ++rank) {
-        auto worker = prepare(rank);
+        auto worker = prepare(rank, to[static_cast<std::size_t>(rank)]);
         if (!worker) return failure(std::move(worker).error());
         workers.push_back(std::move(*worker));
     }
     return workers;
 }
 
-Result<process::Worker> Workers::prepare(int local_rank) const {
+Result<process::Worker> Workers::prepare(int local_rank, const process::Routes& to) {
+    using Shown = process::Output::Shown;
     const std::string in = folder(local_rank);
-    const process::Routes to = routes(local_rank);
     process::Worker worker;
     worker.local_rank = local_rank;
     worker.command.argv = worker_command(setup_.options, setup_.environment, local_rank);
@@ -122,9 +112,31 @@ Result<process::Worker> Workers::prepare(int local_rank) const {
     }
     // Several nodes have one stdin between them, which Slurm copies to each: nobody's to read.
     if (!setup_.alone) worker.stdio.in = process::Stdio::In::null;
-    worker.stdio.out = stream(to.out, in + "/stdout.log");
-    worker.stdio.err = stream(to.err, in + "/stderr.log");
+    auto out = stream(to.out, Shown::out, in + "/stdout.log");
+    if (!out) return failure(std::move(out).error());
+    auto err = stream(to.err, Shown::err, in + "/stderr.log");
+    if (!err) return failure(std::move(err).error());
+    worker.stdio.out = std::move(*out);
+    worker.stdio.err = std::move(*err);
     return worker;
+}
+
+Result<process::Stream> Workers::stream(const process::Route& route, process::Output::Shown shown,
+                                        const std::string& file) {
+    switch (route.to) {
+        case process::Route::To::file:
+            return process::Stream::file(file);
+        case process::Route::To::null:
+            return process::Stream::null();
+        case process::Route::To::pipe: {
+            auto pipe = output_.pipe(shown);
+            if (!pipe) return failure(std::move(pipe).error().because("show a worker's lines"));
+            return process::Stream::open(*pipe);
+        }
+        case process::Route::To::console:
+            break;
+    }
+    return process::Stream{};
 }
 
 /// They run already: what cannot be shown is said, and no reason to stop them.
@@ -172,6 +184,14 @@ process::Routes Workers::routes(int local_rank) const {
     const options::Streams tee = setup_.options.tee.of(local_rank);
     return process::route(local_rank, {redirect.out, redirect.err}, {tee.out, tee.err},
                           setup_.options.local_ranks_filter, logs_.has_files());
+}
+
+std::vector<process::Routes> Workers::all_routes() const {
+    std::vector<process::Routes> all;
+    for (int rank = 0; rank < setup_.setting.workers; ++rank)
+        all.push_back(routes(rank));
+    process::part(all, output_.mixing());
+    return all;
 }
 
 std::string Workers::folder(int local_rank) const {
@@ -240,7 +260,10 @@ void Workers::finish(const std::vector<process::Process>& stragglers,
     group_.reset();
     if (setup_.keeps_logs) tell_if_full(logs_.room());
     output_.finish(kDrain, [this, stopped = std::move(stopped)](bool complete) {
-        if (!complete) log_.warning("the console takes no output: the rest is in " + logs_.root());
+        if (!complete) {
+            log_.warning("the console takes no output: the rest is " +
+                         (setup_.keeps_logs ? "in " + logs_.root() : "lost"));
+        }
         stopped();
     });
 }

@@ -32,6 +32,7 @@ struct WorkerSetup {
     std::vector<Cpus> cpus;            ///< by local rank, or empty: where the agent may run
     bool keeps_logs = false;           ///< people can look at the files afterwards
     bool alone = true;                 ///< no other node: stdin is the workers' to read
+    process::Consoles consoles;        ///< our own
     /// Why a worker that is dead was killed, where this agent knows it.
     std::function<std::optional<std::string>(pid_t pid)> why_killed;
 };
@@ -57,16 +58,22 @@ public:
     /// `stopped` from the loop. Called again while it works, only the new `stopped` is called.
     void stop(int signal, std::function<void()> stopped);
 
+    /// The end is not to wait for consoles that take nothing.
+    void hurry() { output_.hurry(); }
+
     /// Passes a signal on to those that run.
     void signal_all(int signal);
 
 private:
     Result<std::vector<process::Worker>> prepare();
-    Result<process::Worker> prepare(int local_rank) const;
+    Result<process::Worker> prepare(int local_rank, const process::Routes& to);
+    Result<process::Stream> stream(const process::Route& route, process::Output::Shown shown,
+                                   const std::string& file);
     void show_output();
     Result<void> duplicate();
     Result<void> follow(int local_rank);
     process::Routes routes(int local_rank) const;
+    std::vector<process::Routes> all_routes() const;
     std::string folder(int local_rank) const;
     void take_exit(const process::WorkerExit& exit);
     void examine(coordinator::WorkerFailure& failure) const;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,7 +23,9 @@ constexpr auto kRetry = std::chrono::milliseconds(100);
 
 Console::Console(net::Loop& loop, int fd) : loop_(loop), fd_(fd), retry_(loop) {
     struct stat status = {};
-    if (::fstat(fd, &status) != 0) {
+    const bool open = ::fstat(fd, &status) == 0;
+    device_ = !open || S_ISCHR(status.st_mode);
+    if (!open) {
         closed_ = true;
     } else if (S_ISREG(status.st_mode)) {
         kind_ = Kind::file;  // not opened again: the offset is in the open file that others share
@@ -35,6 +38,15 @@ Console::Console(net::Loop& loop, int fd) : loop_(loop), fd_(fd), retry_(loop) {
         kind_ = own_ ? Kind::own : Kind::shared;  // a terminal of another user refuses
         in_pieces_ = !S_ISCHR(status.st_mode) || ::isatty(fd) == 1;  // /dev/null takes all
     }
+}
+
+bool Console::is_read() const {
+    struct stat status = {};
+    if (::fstat(fd_, &status) != 0 || !S_ISFIFO(status.st_mode)) return true;
+    int waiting = 0;
+    pollfd readers{fd_, 0, 0};
+    return ::ioctl(fd_, FIONREAD, &waiting) != 0 || waiting == 0 ||
+           (::poll(&readers, 1, 0) > 0 && (readers.revents & POLLERR) != 0);
 }
 
 bool Console::same(int a, int b) {
@@ -70,6 +82,7 @@ bool Console::flush(std::function<void()> writable) {
         const long written = write(next_piece());
         if (written >= 0) {
             written_ += static_cast<std::size_t>(written);
+            taken_ += static_cast<std::uint64_t>(written);
         } else if (errno == EAGAIN || errno == ENOSPC || errno == EDQUOT) {
             full_ = errno != EAGAIN;
             wait(!full_, std::move(writable));

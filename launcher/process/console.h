@@ -2,6 +2,7 @@
 // ever waiting for it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -35,6 +36,16 @@ public:
     /// What is pending waits for room on a disk.
     bool full() const { return full_; }
 
+    /// Bytes that were taken, ever.
+    std::uint64_t taken() const { return taken_; }
+
+    /// Nothing waits in a pipe for its reader, or it has none.
+    bool is_read() const;
+
+    /// A terminal, /dev/null, or nothing: nobody reads lines there that two writers could mix, or
+    /// programs look whether it is one.
+    bool is_device() const { return device_; }
+
     /// Both descriptors lead to the same place.
     static bool same(int a, int b);
 
@@ -50,10 +61,12 @@ private:
     Fd own_;
     Kind kind_ = Kind::shared;
     bool in_pieces_ = true;  ///< others may write between two writes of ours
+    bool device_ = true;
     bool closed_ = false;
     bool full_ = false;
     std::string pending_;
     std::size_t written_ = 0;  ///< of pending_
+    std::uint64_t taken_ = 0;
     std::function<void()> writable_;
     int epoll_ = -1;  ///< room_'s
     std::optional<net::Readable> room_;

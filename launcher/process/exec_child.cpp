@@ -74,6 +74,10 @@ void open_as(const ExecPlan& plan, Step step, const char* path, int flags, int t
     ::close(fd);
 }
 
+void take_over(const ExecPlan& plan, Step step, int fd, int target) {
+    if (fd >= 0 && ::dup2(fd, target) < 0) fail(plan, step);
+}
+
 void close_inherited(const ExecPlan& plan) {
     if (plan.use_close_range && ::syscall(kCloseRange, 3U, ~0U, kCloseOnExec) == 0) return;
     const int directory = ::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -123,6 +127,8 @@ const char* name_of(Step step) {
     open_as(plan, Step::in, plan.in, O_RDONLY, 0);
     open_as(plan, Step::out, plan.out, kOutput, 1);
     open_as(plan, Step::err, plan.err, kOutput, 2);
+    take_over(plan, Step::out, plan.out_descriptor, 1);
+    take_over(plan, Step::err, plan.err_descriptor, 2);
     close_inherited(plan);
     limit_files(plan);
     bind_to_cpus(plan);

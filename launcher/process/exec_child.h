@@ -23,6 +23,8 @@ struct ExecPlan {
     const char* in = nullptr;  ///< file to open, or nullptr: inherited
     const char* out = nullptr;
     const char* err = nullptr;
+    int out_descriptor = -1;  ///< above 2: to be stdout, where there is no file; -1: inherited
+    int err_descriptor = -1;
     char* const* candidates = nullptr;  ///< paths to execute, first that can be; ends with nullptr
     char* const* argv = nullptr;
     char** shell_argv = nullptr;  ///< {"/bin/sh", <candidate>, argv[1]...}: a script without "#!"

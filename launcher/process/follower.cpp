@@ -10,13 +10,13 @@
 
 namespace torchelastic::process {
 
-Result<Follower> Follower::open(const std::string& path, LineAssembler lines) {
+Result<std::shared_ptr<Follower>> Follower::open(const std::string& path, LineAssembler lines) {
     Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (!file) return failure(Error::from_errno("follow " + path));
-    return Follower(std::move(file), std::move(lines));
+    return std::shared_ptr<Follower>(new Follower(std::move(file), std::move(lines)));
 }
 
-bool Follower::advance(int inotify, std::string& shown) {
+bool Follower::advance(std::string& shown) {
     std::array<char, LineAssembler::kChunk> chunk;
     const auto want = lines_.next();
     const bool replaying = lines_.replaying();
@@ -28,7 +28,7 @@ bool Follower::advance(int inotify, std::string& shown) {
         return true;
     }
     if (!finish_) {
-        rest(inotify);
+        rest();
         return true;
     }
     lines_.finish();
@@ -45,11 +45,11 @@ bool Follower::was_emptied(std::string& shown) {
 }
 
 /// Once on watch, the file is looked at again: what came before the watch makes no event.
-void Follower::rest(int inotify) {
+void Follower::rest() {
     dirty_ = false;
-    if (growing_ || watched() || inotify < 0) return;
+    if (growing_ || watched() || inotify_ < 0) return;
     const std::string path = "/proc/self/fd/" + std::to_string(file_.get());
-    watch_ = ::inotify_add_watch(inotify, path.c_str(), IN_MODIFY | IN_ONESHOT);
+    watch_ = ::inotify_add_watch(inotify_, path.c_str(), IN_MODIFY | IN_ONESHOT);
     dirty_ = watched();
 }
 
@@ -62,10 +62,6 @@ void Follower::on_event(int watch) {
     if (watch >= 0 && watch != watch_) return;
     watch_ = -1;
     wake();
-}
-
-void Follower::finish() {
-    dirty_ = finish_ = true;
 }
 
 }  // namespace torchelastic::process

@@ -50,8 +50,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 const char* file_of(const Stream& stream) {
-    if (stream.to == Stream::To::inherit) return nullptr;
-    return stream.to == Stream::To::null ? "/dev/null" : stream.path.c_str();
+    if (stream.to == Stream::To::null) return "/dev/null";
+    return stream.to == Stream::To::file ? stream.path.c_str() : nullptr;
 }
 
 /// As sched_setaffinity(2) wants it; it stands for bits in longs.
@@ -176,6 +176,8 @@ Result<Starting> fork_for(const Command& command, const Stdio& stdio) {
     plan.in = stdio.in == Stdio::In::null ? "/dev/null" : nullptr;
     plan.out = file_of(stdio.out);
     plan.err = file_of(stdio.err);
+    plan.out_descriptor = stdio.out.descriptor;
+    plan.err_descriptor = stdio.err.descriptor;
     plan.candidates = candidate_pointers.data();
     plan.argv = argv.data();
     plan.shell_argv = shell_argv.data();

@@ -28,13 +28,15 @@ struct Command {
 
 /// Where one output stream of the program goes.
 struct Stream {
-    enum class To { inherit, null, file };
+    enum class To { inherit, null, file, descriptor };
 
     To to = To::inherit;
-    std::string path;  ///< of the file: created, emptied and appended to
+    std::string path;     ///< of the file: created, emptied and appended to
+    int descriptor = -1;  ///< above 2, of ours
 
-    static Stream null() { return {To::null, {}}; }
-    static Stream file(std::string path) { return {To::file, std::move(path)}; }
+    static Stream null() { return {To::null, {}, -1}; }
+    static Stream file(std::string path) { return {To::file, std::move(path), -1}; }
+    static Stream open(int descriptor) { return {To::descriptor, {}, descriptor}; }
 
     bool operator==(const Stream&) const = default;
 };

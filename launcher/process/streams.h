@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <set>
+#include <vector>
 
 namespace torchelastic::process {
 
@@ -16,7 +17,7 @@ struct StreamSet {
 
 /// One stream of one worker.
 struct Route {
-    enum class To { console, file, null };
+    enum class To { console, file, null, pipe };
 
     To to = To::console;
     bool tee = false;  ///< the file is followed on the console
@@ -36,5 +37,16 @@ struct Routes {
 /// /dev/null) redirects and tee mean nothing.
 Routes route(int local_rank, StreamSet redirect, StreamSet tee,
              const std::optional<std::set<int>>& filter, bool has_files);
+
+/// Consoles where the lines of several writers would mix.
+struct Mixing {
+    bool out = false;
+    bool err = false;
+    bool same = false;  ///< they are one
+};
+
+/// Gives those who write to such a console, and are not the only worker to be shown there, a pipe
+/// each.
+void part(std::vector<Routes>& workers, Mixing mixing);
 
 }  // namespace torchelastic::process

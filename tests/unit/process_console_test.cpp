@@ -32,7 +32,7 @@ void passes_much(Fd write, Fd read, bool may_open_again = true) {
     {
         std::optional<FewDescriptors> none;
         if (!may_open_again) none.emplace(0);
-        tee.output.emplace(tee.loop, write.get(), 2);
+        tee.output.emplace(tee.loop, Consoles::of(tee.loop, write.get(), 2));
     }
     Screen screen(std::move(read));
     const auto [bytes, shown] = much();
@@ -71,7 +71,7 @@ TEST(Console, passes_ten_megabytes_into_a_file_byte_by_byte) {
     Tee tee;
     Fd file(::open(tee.path(1).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     ASSERT_EQ(::write(file.get(), "before\n", 7), 7);  // the shell's offset is ours too
-    tee.output.emplace(tee.loop, file.get(), file.get());
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, file.get(), file.get()));
     const auto [bytes, shown] = much();
     tee.append(0, bytes);
     tee.follow(0);
@@ -82,7 +82,7 @@ TEST(Console, passes_ten_megabytes_into_a_file_byte_by_byte) {
 TEST(Console, never_makes_the_callers_descriptor_non_blocking) {
     Tee tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2));
     tee.append(0, std::string(1'000'000, 'x') + "\n");
     tee.follow(0);
     EXPECT_FALSE(tee.finish(milliseconds(50)));  // nobody reads
@@ -92,7 +92,7 @@ TEST(Console, never_makes_the_callers_descriptor_non_blocking) {
 TEST(Console, does_not_wait_for_a_console_that_takes_nothing) {
     Tee tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2));
     for (int rank = 0; rank < 3; ++rank) {
         tee.append(rank, std::string(300'000, 'x') + "\n");
         tee.follow(rank);
@@ -109,7 +109,7 @@ TEST(Console, goes_on_when_a_slow_console_takes_more) {
     Tee tee;
     Pipe out;
     ASSERT_GT(::fcntl(out.write.get(), F_SETPIPE_SZ, 4096), 0);
-    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2));
     const std::string line(100'000, 'x');
     tee.append(0, line + "\n" + line);
     tee.follow(0);
@@ -123,7 +123,7 @@ TEST(Console, goes_on_when_a_slow_console_takes_more) {
 TEST(Console, is_silent_when_the_console_is_closed) {
     Tee tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2));
     tee.append(0, "words\n");
     tee.follow(0);
     out.read.reset();
@@ -134,7 +134,7 @@ TEST(Console, is_silent_when_the_console_is_closed) {
 
 TEST(Console, is_silent_where_there_never_was_a_console) {
     Tee tee;
-    tee.output.emplace(tee.loop, 9999, 9999);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, 9999, 9999));
     tee.append(0, "words\n");
     tee.follow(0);
     EXPECT_TRUE(tee.finish());
@@ -144,7 +144,7 @@ TEST(Console, waits_for_room_on_a_full_disk) {
     const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
     if (!full) GTEST_SKIP() << "no /dev/full here";
     Tee tee;
-    tee.output.emplace(tee.loop, full.get(), full.get());
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, full.get(), full.get()));
     tee.append(0, "words\n");
     tee.follow(0);
     EXPECT_FALSE(tee.finish(milliseconds(250)));

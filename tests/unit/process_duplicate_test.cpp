@@ -21,7 +21,7 @@ struct Duplicating : Tee {
 TEST(Duplicate, gathers_lines_of_all_workers) {
     Duplicating tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2));
     tee.duplicate({"loss", "lr"});
     tee.append(0, "hello\nloss 1\n");
     tee.append(1, "lr 2\nbye\nloss");
@@ -41,7 +41,7 @@ TEST(Duplicate, gathers_lines_of_all_workers) {
 TEST(Duplicate, keeps_streams_apart) {
     Duplicating tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), out.write.get());
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), out.write.get()));
     tee.duplicate({""}, Shown::err);
     tee.append(0, "to out\n");
     tee.append(1, "to err\n");
@@ -54,7 +54,7 @@ TEST(Duplicate, keeps_streams_apart) {
 
 TEST(Duplicate, makes_its_file_without_anything_to_copy) {
     Duplicating tee;
-    tee.output.emplace(tee.loop, 9999, 9999);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, 9999, 9999));
     tee.duplicate({"needle"});
     EXPECT_TRUE(tee.finish());
     EXPECT_TRUE(std::filesystem::exists(tee.file()));
@@ -62,7 +62,7 @@ TEST(Duplicate, makes_its_file_without_anything_to_copy) {
 
 TEST(Duplicate, goes_on_without_a_console) {
     Duplicating tee;
-    tee.output.emplace(tee.loop, 9999, 9999);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, 9999, 9999));
     tee.duplicate({"needle"});
     tee.follow(0);
     std::string expected;
@@ -77,7 +77,7 @@ TEST(Duplicate, goes_on_without_a_console) {
 
 TEST(Duplicate, ends_with_its_round) {
     Duplicating tee;
-    tee.output.emplace(tee.loop, 9999, 9999);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, 9999, 9999));
     tee.duplicate({""});
     tee.append(0, "first\n");
     tee.follow(0);
@@ -90,7 +90,7 @@ TEST(Duplicate, ends_with_its_round) {
 
 TEST(Duplicate, says_which_file_it_cannot_make) {
     Duplicating tee;
-    tee.output.emplace(tee.loop, 9999, 9999);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, 9999, 9999));
     const auto made = tee.output->duplicate(Shown::out, "/nowhere/filtered.log", {""});
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().text(), "make /nowhere/filtered.log: no such file or directory");
@@ -99,7 +99,7 @@ TEST(Duplicate, says_which_file_it_cannot_make) {
 TEST(Duplicate, says_once_that_its_disk_is_full_and_holds_up_nobody) {
     Duplicating tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2, tee.handlers);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2), tee.handlers);
     ASSERT_TRUE(tee.output->duplicate(Shown::out, "/dev/full", {""}));
     tee.append(0, "words\n");
     tee.follow(0);

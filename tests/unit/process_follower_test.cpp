@@ -20,8 +20,8 @@ public:
     /// Everything up to the end of the file.
     std::string read() {
         std::string shown;
-        while (follower.dirty()) {
-            if (!follower.advance(inotify_.get(), shown)) return shown + "<over>";
+        while (follower->dirty()) {
+            if (!follower->advance(shown)) return shown + "<over>";
         }
         return shown;
     }
@@ -33,29 +33,31 @@ public:
         for (ssize_t got = 0; (got = ::read(inotify_.get(), buffer, sizeof buffer)) > 0;) {
             for (const char* at = buffer; at < buffer + got; ++count) {
                 const auto* event = reinterpret_cast<const inotify_event*>(at);
-                follower.on_event(event->wd);
+                follower->on_event(event->wd);
                 at += sizeof(inotify_event) + event->len;
             }
         }
         return count;
     }
 
-    Follower follower = open();
+    const std::shared_ptr<Follower> follower = open();
 
 private:
-    Follower open() const {
+    std::shared_ptr<Follower> open() const {
         append("");
-        return *Follower::open(path_, LineAssembler(""));
+        auto opened = *Follower::open(path_, LineAssembler(""));
+        opened->watch_by(inotify_.get());
+        return opened;
     }
 };
 
 TEST(Follower, watches_a_file_that_is_quiet) {
     Followed file;
     EXPECT_EQ(file.read(), "");
-    EXPECT_TRUE(file.follower.watched());
+    EXPECT_TRUE(file.follower->watched());
     file.append("a line\n");
     EXPECT_GT(file.events(), 0);
-    EXPECT_TRUE(file.follower.dirty());
+    EXPECT_TRUE(file.follower->dirty());
     EXPECT_EQ(file.read(), "a line\n");
 }
 
@@ -63,17 +65,17 @@ TEST(Follower, is_told_nothing_while_the_file_grows) {
     Followed file;
     file.append("1\n");
     EXPECT_EQ(file.read(), "1\n");
-    EXPECT_TRUE(file.follower.growing());
-    EXPECT_FALSE(file.follower.watched());
+    EXPECT_TRUE(file.follower->growing());
+    EXPECT_FALSE(file.follower->watched());
     for (const std::string line : {"2\n", "3\n"}) {
         file.append(line);
         EXPECT_EQ(file.events(), 0);
-        file.follower.wake();
+        file.follower->wake();
         EXPECT_EQ(file.read(), line);
     }
-    file.follower.wake();
+    file.follower->wake();
     EXPECT_EQ(file.read(), "");
-    EXPECT_TRUE(file.follower.watched());
+    EXPECT_TRUE(file.follower->watched());
 }
 
 TEST(Follower, is_told_once_of_many_writes) {
@@ -83,21 +85,21 @@ TEST(Follower, is_told_once_of_many_writes) {
         file.append("line\n");
     }
     EXPECT_LE(file.events(), 2) << "one for the write, one for the end of the watch";
-    EXPECT_FALSE(file.follower.watched());
+    EXPECT_FALSE(file.follower->watched());
 }
 
 TEST(Follower, looks_when_events_were_lost) {
     Followed file;
     file.read();
     file.append("a line\n");
-    file.follower.on_event(-1);
+    file.follower->on_event(-1);
     EXPECT_EQ(file.read(), "a line\n");
 }
 
 TEST(Follower, is_over_when_nobody_writes_any_more) {
     Followed file;
     file.append("last words");
-    file.follower.finish();
+    file.follower->finish();
     EXPECT_EQ(file.read(), "last words\n<over>");
 }
 

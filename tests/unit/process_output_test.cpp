@@ -9,7 +9,7 @@ namespace {
 TEST(Output, shows_lines_as_they_become_whole) {
     Tee tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2));
     tee.follow(0);
     LineReader screen(std::move(out.read));
     std::thread user([&] {
@@ -28,7 +28,7 @@ TEST(Output, gives_the_last_line_its_newline_and_keeps_streams_apart) {
     Tee tee;
     Pipe out;
     Pipe err;
-    tee.output.emplace(tee.loop, out.write.get(), err.write.get());
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), err.write.get()));
     tee.follow(0, Shown::out);
     tee.follow(1, Shown::err);
     tee.append(0, "to out");
@@ -41,7 +41,7 @@ TEST(Output, gives_the_last_line_its_newline_and_keeps_streams_apart) {
 TEST(Output, shows_the_last_words_of_a_worker_that_was_killed) {
     Tee tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2));
     auto child = Child::start(tee.loop, *tee.reaper,
                               shell("printf 'one\\nlast words without an end'; kill -9 $$"),
                               {Stdio::In::null, Stream::file(tee.path(0)), {}},
@@ -58,7 +58,7 @@ TEST(Output, shows_the_last_words_of_a_worker_that_was_killed) {
 TEST(Output, neither_splits_nor_mixes_nor_loses_lines_of_two_workers) {
     Tee tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2));
     Screen screen(std::move(out.read));
     // Each line is written in two pieces.
     const std::string script =
@@ -92,7 +92,7 @@ TEST(Output, neither_splits_nor_mixes_nor_loses_lines_of_two_workers) {
 TEST(Output, looks_now_and_then_where_inotify_has_no_instance_left) {
     Tee tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2));
     tee.append(0, "before\n");
     {
         const FewDescriptors only_the_file(1);
@@ -116,7 +116,7 @@ TEST(Output, looks_now_and_then_where_inotify_has_no_instance_left) {
 TEST(Output, begins_again_with_a_file_that_the_worker_emptied) {
     Tee tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2));
     tee.append(0, "before\n");
     tee.follow(0);
     LineReader screen(std::move(out.read));
@@ -133,7 +133,7 @@ TEST(Output, begins_again_with_a_file_that_the_worker_emptied) {
 TEST(Output, says_that_files_grow) {
     Tee tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2,
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2),
                        OutputHandlers{nullptr, [&] { tee.loop.stop(); }});
     tee.append(0, "words\n");
     tee.follow(0);
@@ -144,7 +144,7 @@ TEST(Output, says_that_files_grow) {
 TEST(Output, serves_one_round_after_another) {
     Tee tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), out.write.get());
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), out.write.get()));
     LineReader screen(Fd(::dup(out.read.get())));
     for (int round = 0; round < 3; ++round) {
         tee.append(round, "round " + std::to_string(round));
@@ -159,7 +159,7 @@ TEST(Output, serves_one_round_after_another) {
 TEST(Output, may_be_destroyed_when_it_is_done) {
     Tee tee;
     Pipe out;
-    tee.output.emplace(tee.loop, out.write.get(), 2);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop, out.write.get(), 2));
     tee.append(0, "words\n");
     tee.follow(0);
     tee.output->finish(seconds(20), [&](bool) {
@@ -172,7 +172,7 @@ TEST(Output, may_be_destroyed_when_it_is_done) {
 
 TEST(Output, says_which_file_it_cannot_follow) {
     Tee tee;
-    tee.output.emplace(tee.loop);
+    tee.output.emplace(tee.loop, Consoles::of(tee.loop));
     const auto followed = tee.output->follow("/nowhere/log", Shown::out, "");
     ASSERT_FALSE(followed);
     EXPECT_EQ(followed.error().text(), "follow /nowhere/log: no such file or directory");

@@ -49,6 +49,64 @@ TEST(Routes, follow_torchrun) {
     EXPECT_EQ(route(3, kNone, kNone, std::nullopt, true), (Routes{kConsole, kConsole}));
 }
 
+constexpr Route kPipe{Route::To::pipe, false};
+constexpr Mixing kSeparate{true, true, false};
+
+struct Company {
+    const char* name;
+    Mixing mixing;
+    std::vector<Routes> workers;
+    std::vector<Routes> parted;
+};
+
+const Company kCompanies[] = {
+    {"one alone", kSeparate, {{kConsole, kConsole}}, {{kConsole, kConsole}}},
+    {"one alone, on one console",
+     {true, true, true},
+     {{kConsole, kConsole}},
+     {{kConsole, kConsole}}},
+    {"two",
+     kSeparate,
+     {{kConsole, kConsole}, {kConsole, kConsole}},
+     {{kPipe, kPipe}, {kPipe, kPipe}}},
+    {"two, on a terminal",
+     {},
+     {{kConsole, kConsole}, {kConsole, kConsole}},
+     {{kConsole, kConsole}, {kConsole, kConsole}}},
+    {"only stderr is no terminal",
+     {false, true, false},
+     {{kConsole, kConsole}, {kConsole, kConsole}},
+     {{kConsole, kPipe}, {kConsole, kPipe}}},
+    {"the other is filtered out",
+     kSeparate,
+     {{kConsole, kConsole}, {kNowhere, kNowhere}},
+     {{kConsole, kConsole}, {kNowhere, kNowhere}}},
+    {"the other's file is not shown",
+     kSeparate,
+     {{kConsole, kConsole}, {kFile, kConsole}},
+     {{kConsole, kPipe}, {kFile, kPipe}}},
+    {"the other is tee'd",
+     kSeparate,
+     {{kConsole, kConsole}, {kFollowed, kFile}},
+     {{kPipe, kConsole}, {kFollowed, kFile}}},
+    {"one's stdout and another's stderr, apart",
+     kSeparate,
+     {{kConsole, kFile}, {kFile, kConsole}},
+     {{kConsole, kFile}, {kFile, kConsole}}},
+    {"the same on one console",
+     {true, true, true},
+     {{kConsole, kFile}, {kFile, kConsole}},
+     {{kPipe, kFile}, {kFile, kPipe}}},
+};
+
+TEST(Part, gives_a_pipe_to_each_of_those_who_share_a_console) {
+    for (const Company& each : kCompanies) {
+        std::vector<Routes> workers = each.workers;
+        part(workers, each.mixing);
+        EXPECT_EQ(workers, each.parted) << each.name;
+    }
+}
+
 TEST(Prefix, defaults_to_torchruns) {
     EXPECT_EQ(prefix("", {}), "[default0]:");
     EXPECT_EQ(prefix("", {.role_name = "trainer", .local_rank = 12}), "[trainer12]:");
