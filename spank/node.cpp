@@ -30,6 +30,45 @@ using options::kOptions;
 
 constexpr int kUsage = 64;
 
+using Hostlist = std::unique_ptr<void, void (*)(void*)>;
+
+/// Null where Slurm cannot read it.
+Hostlist open_list(const std::string& text) {
+    const bool able = slurm_hostlist_create && slurm_hostlist_shift && slurm_hostlist_find &&
+                      slurm_hostlist_destroy;
+    if (!able) return {nullptr, +[](void*) {}};
+    return {slurm_hostlist_create(text.c_str()), slurm_hostlist_destroy};
+}
+
+/// Takes the first name off; empty if there is none.
+std::string shift(void* list) {
+    if (list == nullptr) return {};
+    const std::unique_ptr<char, decltype(&std::free)> name(slurm_hostlist_shift(list), &std::free);
+    return name ? name.get() : "";
+}
+
+/// The step's first node, as the agents count them (slurm/allocation.h): over the components of a
+/// heterogeneous job it is not always the first of the list.
+std::string first_node(spank_t spank) {
+    const std::string nodes = step_variable(spank, "SLURM_STEP_NODELIST", kLongestList);
+    const long components =
+        std::strtol(step_variable(spank, "SLURM_HET_SIZE").c_str(), nullptr, 10);
+    const Hostlist all = open_list(nodes);
+    for (long i = 0; i < components && all; ++i) {
+        const std::string number = "_GROUP_" + std::to_string(i);
+        std::string part =
+            step_variable(spank, ("SLURM_JOB_NODELIST_HET" + number).c_str(), kLongestList);
+        if (part.empty()) {
+            part = step_variable(spank, ("SLURM_JOB_NODELIST_PACK" + number).c_str(), kLongestList);
+        }
+        const Hostlist list = open_list(part);
+        for (std::string node = shift(list.get()); !node.empty(); node = shift(list.get())) {
+            if (slurm_hostlist_find(all.get(), node.c_str()) >= 0) return node;
+        }
+    }
+    return first_of(nodes);
+}
+
 std::string numeric_address(const std::string& node) {
     sockaddr_storage address{};
     if (!slurm_conf_get_addr || slurm_conf_get_addr(node.c_str(), &address, 0) != 0) return {};
@@ -108,12 +147,7 @@ void end_task() {
 }
 
 std::string first_of(const std::string& hostlist) {
-    if (!slurm_hostlist_create || !slurm_hostlist_shift || !slurm_hostlist_destroy) return {};
-    void* list = slurm_hostlist_create(hostlist.c_str());
-    if (list == nullptr) return {};
-    const std::unique_ptr<char, decltype(&std::free)> name(slurm_hostlist_shift(list), &std::free);
-    slurm_hostlist_destroy(list);
-    return name ? name.get() : "";
+    return shift(open_list(hostlist).get());
 }
 
 bool serves(spank_t spank) {
@@ -127,7 +161,7 @@ void adopt_orphans() {
 }
 
 void hand_on_address(spank_t spank) {
-    const std::string node = first_of(step_variable(spank, "SLURM_STEP_NODELIST", kLongestList));
+    const std::string node = first_node(spank);
     hand_on(spank, kAddress, node.empty() ? node : numeric_address(node));
 }
 

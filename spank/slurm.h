@@ -22,6 +22,7 @@ constexpr std::uint32_t kFirstSpecialStep = 0xFFFFFFF0;
 extern "C" {
 void* slurm_hostlist_create(const char* hostlist) __attribute__((weak));
 char* slurm_hostlist_shift(void* hostlist) __attribute__((weak));
+int slurm_hostlist_find(void* hostlist, const char* node) __attribute__((weak));
 void slurm_hostlist_destroy(void* hostlist) __attribute__((weak));
 char* slurm_xstrdup(const char* text) __attribute__((weak));
 int slurm_conf_get_addr(const char* node, sockaddr_storage* address, std::uint16_t flags)

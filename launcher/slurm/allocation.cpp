@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -77,12 +78,43 @@ Result<void> read_identity(const Environment& environment, Allocation& step) {
     return {};
 }
 
+/// The nodes of one component of a heterogeneous job; none if Slurm does not tell. srun 22.05 has
+/// the older name where it makes the allocation itself.
+std::vector<std::string> component(const Environment& environment, std::uint32_t number) {
+    for (const char* kind : {"HET", "PACK"}) {
+        const std::string name = fmt::format("SLURM_JOB_NODELIST_{}_GROUP_{}", kind, number);
+        const std::string* list = find(environment, name.c_str());
+        if (!list) continue;
+        if (auto nodes = expand_hostlist(*list)) return std::move(*nodes);
+    }
+    return {};
+}
+
+/// Slurm lists the nodes of a step over several components in the order of their names, and counts
+/// them component by component.
+std::vector<std::string> in_order_of_components(const Environment& environment,
+                                                const std::vector<std::string>& nodes,
+                                                std::uint32_t components) {
+    std::vector<std::string> ordered;
+    std::set<std::string> left(nodes.begin(), nodes.end());
+    for (std::uint32_t i = 0; i < components && !left.empty(); ++i) {
+        for (std::string& node : component(environment, i)) {
+            if (left.erase(node) != 0) ordered.push_back(std::move(node));
+        }
+    }
+    return ordered.size() == nodes.size() ? ordered : nodes;
+}
+
 Result<void> read_place(const Environment& environment, Allocation& step) {
     const std::string* list = find(environment, "SLURM_STEP_NODELIST");
     if (!list) return failure("SLURM_STEP_NODELIST is not set");
     auto nodes = expand_hostlist(*list);
     if (!nodes) return failure(std::move(nodes).error().because("SLURM_STEP_NODELIST"));
     step.nodes = std::move(*nodes);
+    const auto components = read_number(environment, "SLURM_HET_SIZE");
+    if (components && *components <= kMaxHosts) {
+        step.nodes = in_order_of_components(environment, step.nodes, *components);
+    }
 
     const auto index = read_number(environment, "SLURM_NODEID");
     if (!index) return failure(index.error());

@@ -37,7 +37,8 @@ struct Allocation {
 /// The step that this process is a task of; nothing outside Slurm and in what is not a step of
 /// tasks: the batch script, the extern step, salloc's interactive one. A step that is described
 /// incompletely or in contradiction is an error. A step over the components of a heterogeneous job
-/// is like any other: Slurm numbers its nodes throughout and names the leader's job id everywhere.
+/// is like any other: Slurm numbers its nodes throughout, one component after the other, and names
+/// the leader's job id everywhere.
 Result<std::optional<Allocation>> read_allocation(const Environment& environment);
 
 /// An error that says what to do unless the step has exactly one task on every node.

@@ -81,6 +81,41 @@ TEST(Allocation, of_a_heterogeneous_job_is_one) {
     EXPECT_EQ((*read)->node, "n3");
 }
 
+Environment step_over_components(const char* kind, const char* first, const char* second) {
+    Environment environment = step();
+    environment["SLURM_HET_SIZE"] = "2";
+    environment[std::string("SLURM_JOB_NODELIST_") + kind + "_GROUP_0"] = first;
+    environment[std::string("SLURM_JOB_NODELIST_") + kind + "_GROUP_1"] = second;
+    return environment;
+}
+
+// As measured with Slurm 22.05 on "srun -w n3 a : -w n1,n4 b", whose list of nodes is sorted.
+TEST(Allocation, counts_nodes_component_by_component) {
+    for (const char* kind : {"HET", "PACK"}) {
+        Environment environment = step_over_components(kind, "n3", "n[1,4]");
+        environment["SLURM_NODEID"] = "0";
+        const auto read = read_allocation(environment);
+        ASSERT_TRUE(read) << read.error().text();
+        EXPECT_EQ((*read)->nodes, (std::vector<std::string>{"n3", "n1", "n4"}));
+        EXPECT_EQ((*read)->index, 0U);
+    }
+}
+
+TEST(Allocation, of_one_component_knows_its_nodes_only) {
+    const auto read = read_allocation(step_over_components("HET", "n[7-9]", "n[1-5]"));
+    ASSERT_TRUE(read) << read.error().text();
+    EXPECT_EQ((*read)->nodes, (std::vector<std::string>{"n1", "n3", "n4"}));
+}
+
+TEST(Allocation, keeps_the_list_s_order_where_components_are_not_told) {
+    for (const char* second : {"n1", "n[1-", ""}) {
+        const auto read = read_allocation(step_over_components("HET", "n3", second));
+        ASSERT_TRUE(read) << read.error().text();
+        EXPECT_EQ((*read)->nodes, (std::vector<std::string>{"n1", "n3", "n4"})) << second;
+    }
+    EXPECT_TRUE(read_allocation(step_with("SLURM_HET_SIZE", "4294967295")));
+}
+
 // sbatch hands the variables of the step it is called in on to the new job.
 TEST(Allocation, left_over_from_another_job_is_told_apart) {
     const auto read = read_allocation(step_with("SLURMD_NODENAME", "n7"));
