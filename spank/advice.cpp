@@ -53,9 +53,9 @@ std::string about_gpus(const Share& share) {
 
 std::string about_cores(const Share& share) {
     if (!share.cores || !share.of_cores || *share.cores >= *share.of_cores) return {};
-    const auto asked = number(share.workers);
-    const long workers = asked ? *asked : share.visible.value_or(1);
-    if (workers <= *share.cores || workers < 2) return {};
+    const bool by_gpu = is_one_of(share.workers, "gpu,auto");
+    const long workers = by_gpu ? share.visible.value_or(1) : number(share.workers).value_or(1);
+    if (workers <= *share.cores) return {};
     const bool counted = is_one_of("cpus-per-task", share.asked);
     const std::string option = counted                           ? "--cpus-per-task (-c)"
                                : is_one_of("exact", share.asked) ? "--exact"

@@ -82,8 +82,14 @@ std::vector<std::string> endings() {
     return found;
 }
 
+/// Sets a variable for srun alone: the node's side removes it again.
+void lend(std::string& added, const std::string& name, const char* value) {
+    if (std::getenv(name.c_str()) == nullptr) added += (added.empty() ? "" : ",") + name;
+    setenv(name.c_str(), value, 1);
+}
+
 /// Leaves srun nothing of how the job is split among the tasks of a classical program.
-void ask_for_one_task_per_node(bool tasks_given) {
+void ask_for_one_task_per_node(bool tasks_given, std::string& added) {
     for (const std::string& ending : endings()) {
         for (const char* name : kForManyTasks)
             unsetenv((name + ending).c_str());
@@ -92,7 +98,7 @@ void ask_for_one_task_per_node(bool tasks_given) {
             // Both together can be impossible, which Slurm says less clearly than the nodes will.
             unsetenv(per_node.c_str());
         } else {
-            setenv(per_node.c_str(), "1", 1);
+            lend(added, per_node, "1");
         }
     }
 }
@@ -136,12 +142,10 @@ void arrange_environment(const Site& site) {
         setenv(kCpusCarrier, cpus, 1);
         unsetenv(kCpusPerTask);
     }
-    ask_for_one_task_per_node(line.tasks);
     std::string added;
+    ask_for_one_task_per_node(line.tasks, added);
     for (const Default& variable : kToGoOn) {
-        if (std::getenv(variable.name) != nullptr) continue;
-        setenv(variable.name, variable.value, 1);
-        added += (added.empty() ? "" : ",") + std::string(variable.name);
+        if (std::getenv(variable.name) == nullptr) lend(added, variable.name, variable.value);
     }
     setenv(kAddedCarrier, added.c_str(), 1);
     setenv(kSharesCarrier, line.shares.c_str(), 1);

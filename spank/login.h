@@ -16,7 +16,8 @@ void arrange_environment(const Site& site);
 bool flip_switch(const char* value);
 
 /// srun, once an elastic step exists: sees to it that a node without this plugin does not start the
-/// program as it is (seal.h). srun calls it for the first component of a heterogeneous step only.
+/// program as it is (seal.h). srun calls it for one component of a heterogeneous step only,
+/// whichever it launches first.
 void seal_program(spank_t spank);
 
 /// srun, once the step exists: says which options of this command line go unused.

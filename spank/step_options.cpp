@@ -14,6 +14,8 @@ using options::kOptionCount;
 using options::kOptions;
 using options::Option;
 
+/// Slurm lists the options of all plugins under one heading, in the order of plugstack.conf.
+constexpr const char* kHeading = "[torchelastic] ";
 constexpr int kFirstOfTable = 1;  // `val` of kOptions[0]; 0 is the switch
 
 spank_option describe(const Option& option) {
@@ -52,18 +54,22 @@ int check(int val, const char* value, int remote) {
     return -1;
 }
 
+/// Slurm copies what it is given.
+void register_option(spank_t spank, spank_option option, int val) {
+    std::string usage = std::string(kHeading) + option.usage;
+    option.usage = usage.data();
+    option.val = val;
+    option.cb = check;
+    spank_option_register(spank, &option);
+}
+
 }  // namespace
 
 void register_options(spank_t spank) {
-    spank_option option = describe_switch();
-    option.cb = check;
-    spank_option_register(spank, &option);
+    register_option(spank, describe_switch(), 0);
     for (std::size_t i = 0; i < kOptionCount; ++i) {
         if (!kOptions[i].srun) continue;
-        option = describe(kOptions[i]);
-        option.val = kFirstOfTable + static_cast<int>(i);
-        option.cb = check;
-        spank_option_register(spank, &option);
+        register_option(spank, describe(kOptions[i]), kFirstOfTable + static_cast<int>(i));
     }
 }
 

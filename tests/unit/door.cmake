@@ -1,5 +1,6 @@
 torchelastic_unit_test(door_advice_test LINKS torchelastic::spank)
 torchelastic_unit_test(door_command_line_test LINKS torchelastic::spank)
+torchelastic_unit_test(door_names_test LINKS torchelastic::option_table)
 torchelastic_unit_test(door_outlive_test LINKS torchelastic::spank)
 torchelastic_unit_test(door_request_test LINKS torchelastic::spank)
 torchelastic_unit_test(door_seal_test LINKS torchelastic::spank)

@@ -30,6 +30,8 @@ TEST(Advice, is_given_for_mistakes_only) {
         {"more workers than GPUs, as asked for", {"n1", "", "8", 8, 8, 4, 4, 4}, {}},
         {"a small job", {"n1", "", "4", 1, 1, kUnknown, kUnknown, kUnknown}, {}},
         {"one worker, one core", {"n1", "exact", "", 1, 8, kUnknown, kUnknown, kUnknown}, {}},
+        {"one worker beside four GPUs", {"n1", "exact", "", 1, 8, 4, 4, 4}, {}},
+        {"as many workers as cores", {"n1", "exact", "cpu", 1, 8, 4, 4, 4}, {}},
         {"--exact",
          {"n1", "exact", "4", 1, 8, kUnknown, kUnknown, kUnknown},
          "4 workers share 1 CPU core of the job's 8 on node n1: --exact counted"},

@@ -1,0 +1,6 @@
+if(TARGET spank_torchelastic)
+    torchelastic_system_test(plugin_missing TIMEOUT 320 LABELS cluster)
+    torchelastic_system_test(plugin_unused TIMEOUT 320 LABELS cluster)
+    torchelastic_system_test(step_nodes TIMEOUT 320 LABELS cluster)
+    torchelastic_system_test(step_options TIMEOUT 320 LABELS cluster)
+endif()
