@@ -94,8 +94,10 @@ void ask_for_one_task_per_node(bool tasks_given, std::string& added) {
         for (const char* name : kForManyTasks)
             unsetenv((name + ending).c_str());
         const std::string per_node = "SLURM_NTASKS_PER_NODE" + ending;
-        if (tasks_given) {
+        if (tasks_given || std::getenv("SLURM_JOB_ID") == nullptr) {
             // Both together can be impossible, which Slurm says less clearly than the nodes will.
+            // Outside of a job one is what there is, and an srun --exclusive that is told so gives
+            // the task one core (22.05).
             unsetenv(per_node.c_str());
         } else {
             lend(added, per_node, "1");

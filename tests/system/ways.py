@@ -103,6 +103,7 @@ def whole_nodes_without_their_gpus(cluster):
           "what to do", job.output)
     job = cluster.run(*line[:2], "--gpus=12", *line[2:], "./who.sh")
     equal(job.code, 0, "exit code", job.output)
+    equal(count("warning: ", job.output), 0, "warnings: all cores are there", job.output)
     expect_steps(job.output, step0="n1 n1 n2 n2 n3 n3 n3 n3 n4 n4 n4 n4")
 
 
