@@ -52,8 +52,18 @@ def expect_array(folder, job):
     equal(rates, [f"0.{task:03}" for task in range(1, 21)], "learning rates")
 
 
+def add_pyxis(cluster):
+    """Its options alone."""
+    state = cluster.home.parent
+    plugin = state / "opt/lib/pyxis_options.so"
+    shutil.copy(harness.program("tests/pyxis_options.so"), plugin)
+    with open(state / "etc/plugstack.conf", "a", encoding="utf-8") as file:
+        file.write(f"required {plugin}\n")
+
+
 def test():
     with harness.Cluster() as cluster:
+        add_pyxis(cluster)
         cheap = cluster.folder("cheap")
         (cheap / "contrib/slurm/examples").mkdir(parents=True)
         for script in SCRIPTS.glob("*.sbatch"):
@@ -62,7 +72,7 @@ def test():
 
         jobs = {"train": submit(cluster, "train")}
         jobs.update({script: submit(cluster, script, cheap)
-                     for script in ("elastic", "het", "array")})
+                     for script in ("elastic", "het", "container", "array")})
         harness.wait_until(lambda: not cluster.run("squeue", "-h").output, 120, "all jobs end",
                            lambda: cluster.run("squeue").output)
         states = cluster.run("scontrol", "show", "job").output
@@ -73,6 +83,7 @@ def test():
         equal(count(r"^epoch 1 of 2: loss", output), 1, "the last epoch", output)
         check((cluster.home / f"train-{jobs['train']}.pt").exists(), "there is a checkpoint")
         for script, nodes in (("elastic", ["n1", "n1", "n2", "n2", "n3", "n3"]),
+                              ("container", NODE_OF_RANK),
                               ("het", ["n1", "n1", "n2", "n2"] + ["n3"] * 4)):
             expect_ranks((cheap / f"{script}-{jobs[script]}.out").read_text(), nodes)
         expect_array(cheap, jobs["array"])
