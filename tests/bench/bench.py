@@ -38,10 +38,11 @@ def torch_version(python):
                           capture_output=True, text=True).stdout.strip()
 
 
-def build(folder, name):
-    """Compiles one of the workers here; returns its path."""
+def build(folder, name, **macros):
+    """Compiles one of the programs here; returns its path."""
     path = pathlib.Path(folder) / name
-    command = [os.environ.get("CC", "cc"), "-O2", "-o", str(path), str(SOURCES / f"{name}.c")]
+    command = [os.environ.get("CC", "cc"), "-O2", "-o", str(path), str(SOURCES / f"{name}.c"),
+               *(f'-D{macro}="{value}"' for macro, value in macros.items())]
     if subprocess.run([*command, "-static"], check=False, capture_output=True).returncode != 0:
         subprocess.run(command, check=True)
     return path

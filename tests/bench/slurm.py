@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Measures `srun --torchelastic` on a cluster of four nodes with 2, 2, 4 and 4 stand-in GPUs, side by
 side with torchrun by the usual recipe: what a start costs over plain srun, how soon all workers run
-again after one was killed, how soon the step ends after one failed, and what idle agents use."""
+again after one was killed, how soon the step ends after one failed, and what idle agents use; and on
+sixteen nodes, how soon all workers run once the last launcher has begun."""
 
 import contextlib
 import json
+import os
+import pathlib
 import shutil
 import signal
 import time
@@ -18,11 +21,33 @@ WORKERS = 12
 VICTIM = {"SLURMD_NODENAME": "n3", "LOCAL_RANK": "1"}
 PLAIN = ["srun", "-N4", "true"]
 READY = ["sinfo", "--noheader", "--format=%T"]
-PATIENCE = 30  # torchrun's agent waits 300 s for others that will never come before it fails
+MANY = 16  # nodes
+PATIENCE = 15  # torchrun's agent waits 300 s for others that will never come before it fails
 
 
 def ours(*words):
     return ["srun", "-N4", "--gpus=12", "--torchelastic", "--nproc-per-node=gpu", *words]
+
+
+# The recipe of PyTorch's and most clusters' documents for batch scripts: the address of the first
+# node, a port that one hopes is free, and -K, without which the step outlives its failure.
+RECIPE = """\
+#!/bin/bash
+nodes=($(scontrol show hostnames "$SLURM_JOB_NODELIST"))
+head_node_ip=$(srun --nodes=1 --ntasks=1 ONE -w "${nodes[0]}" hostname --ip-address)
+srun -K sh -c 'exec LAUNCHER --nnodes="$SLURM_NNODES" --nproc_per_node="WORKERS" \
+    --rdzv_id="$SLURM_JOB_ID" --rdzv_backend=c10d --rdzv_endpoint="$0":29500 "$@"' \
+    "$head_node_ip" "$@"
+"""
+
+
+def recipe(cluster, launcher, workers, nodes, gpus=()):
+    """The words that begin a job by the recipe. salloc stands for sbatch, which would tell of the
+    end some seconds late."""
+    script = cluster.home / f"recipe{workers.strip('$')}.sh"
+    script.write_text(RECIPE.replace("LAUNCHER", " ".join(launcher)).replace("WORKERS", workers)
+                      .replace("ONE", "--gpus=1" if gpus else ""))  # not those of all nodes
+    return ["salloc", "--quiet", f"-N{nodes}", *gpus, "bash", script]
 
 
 class Bench:
@@ -37,16 +62,12 @@ class Bench:
         shutil.copy(stopwatch.__file__, cluster.home)
 
     def theirs(self, *words, workers="$SLURM_GPUS_ON_NODE", gpus=("--gpus=12",)):
-        """The recipe of PyTorch's and most clusters' documents: an address that someone chose, a
-        port that someone hopes is free, and -K, without which the step outlives its failure."""
-        line = " ".join(bench.torchrun(self.python, self.logs))
-        return ["srun", "-N4", *gpus, "-K", "sh", "-c",
-                f"exec {line} --nnodes=4 --nproc_per_node={workers} --rdzv_id=$SLURM_JOB_ID "
-                '--rdzv_backend=c10d --rdzv_endpoint=10.77.0.1:29400 "$@"', "torchrun", *words]
+        launcher = bench.torchrun(self.python, self.logs)
+        return [*recipe(self.cluster, launcher, workers, 4, gpus), *words]
 
     def over_plain(self, argv):
         """What a command takes more than a plain srun just before, both timed on the login node."""
-        commands = [PLAIN, argv]
+        commands = [PLAIN, [str(each) for each in argv]]
         done = self.cluster.run("python3", "stopwatch.py", json.dumps(commands), json.dumps(READY),
                                 limit=120)
         harness.equal(done.code, 0, "stopwatch", done.output)
@@ -125,7 +146,7 @@ class Bench:
                             f"torchrun {bench.torch_version(self.python)}")
         mine, yours = self.start()
         table.row("`srun -N4 --torchelastic --no-python true`, over plain `srun -N4 true`", mine,
-                  yours, "ms", "40 ms")
+                  yours, "ms", "25 ms")
         table.row("plain `srun -N4 true`, for comparison", self.plain, "", "ms")
         peak, idle = zip(self.use(ours("--no-python", self.worker)),
                          self.use(self.theirs("--no_python", self.worker)))
@@ -137,7 +158,7 @@ class Bench:
         half = (self.arguments.runs + 1) // 2
         table.row("worker killed to all 12 workers begun anew", *self.both(
             self.restart, [ours("--max-restarts=3", "--no-python", self.worker)],
-            [self.theirs("--max_restarts=3", "--no_python", self.worker)], half), "ms", "150 ms")
+            [self.theirs("--max_restarts=3", "--no_python", self.worker)], half), "ms", "80 ms")
         table.row("agent that coordinates killed, 3:4, to the other nodes' 10 workers begun anew",
                   [self.takeover(ours("--nnodes=3:4", "--no-python", self.worker))
                    for _ in range(half)], "not measured", "ms")
@@ -148,9 +169,51 @@ class Bench:
                   yours if None not in yours else f"not within {PATIENCE} s", "ms", "2 s")
 
 
+class Many:
+    """Sixteen nodes of one worker each. Every launcher is begun by `begin`, which notes when."""
+
+    def __init__(self, arguments, cluster, folder):
+        self.arguments = arguments
+        self.cluster = cluster
+        self.python = cluster.python()
+        shutil.copy(bench.build(folder, "worker"), cluster.home)
+        agent = cluster.home.parent / "opt/bin/torchelastic"
+        agent.rename(agent.with_name("torchelastic-itself"))
+        shutil.copy(bench.build(folder, "begin", PROGRAM=agent.with_name("torchelastic-itself")),
+                    agent)
+        shutil.copy(bench.build(folder, "begin", PROGRAM=self.python), cluster.home / "python")
+
+    def formation(self, argv):
+        """From the start of the last launcher to the first statement of the last worker."""
+        begun, marks = (self.cluster.folder(name) for name in ("begun", "marks"))
+        job = self.cluster.start(*argv, marks, "once", BENCH_MARKS=begun)
+        done = job.wait(300)
+        harness.equal(done.code, 0, "exit code", done.output)
+        launchers = [int(name.split(".")[0]) / 1e6 for name in os.listdir(begun)]
+        workers = [mark.seconds for mark in bench.marks(marks)]
+        harness.equal((len(launchers), len(workers)), (MANY, MANY), "marks", done.output)
+        return max(workers) - max(launchers)
+
+    def __call__(self):
+        table = bench.Table(f"A cluster of {MANY} nodes on this machine, a worker each",
+                            f"torchrun {bench.torch_version(self.python)}")
+        worker = self.cluster.home / "worker"
+        mine = ["srun", f"-N{MANY}", "--torchelastic", "--no-python", worker]
+        _, *torchrun = bench.torchrun(self.python, self.cluster.folder("logs"))
+        yours = [*recipe(self.cluster, [str(self.cluster.home / "python"), *torchrun], "1", MANY),
+                 "--no_python", worker]
+        table.row("last launcher begun to all workers begun", *bench.rounds(
+            self.arguments.runs, lambda: self.formation(mine), lambda: self.formation(yours), 1),
+            "ms", "100 ms")
+
+
 def measure(arguments):
-    with bench.scratch() as folder, harness.Cluster() as cluster:
-        Bench(arguments, cluster, folder)()
+    with bench.scratch() as folder:
+        folder = pathlib.Path(folder)
+        with harness.Cluster() as cluster:
+            Bench(arguments, cluster, folder)()
+        with harness.Cluster(",".join(["1"] * MANY)) as cluster:
+            Many(arguments, cluster, folder)()
 
 
 if __name__ == "__main__":
