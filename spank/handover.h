@@ -17,6 +17,13 @@ constexpr const char* kDescriptor = "TORCHELASTIC_STEP_DESCRIPTOR";
 constexpr const char* kAgent = "TORCHELASTIC_STEP_AGENT";
 constexpr const char* kRoot = "TORCHELASTIC_STEP_ROOT";
 
+/// The number of the descriptor on which the agent says how the job ended, for --requeue-on: a file
+/// in memory, open in slurmstepd as well.
+constexpr const char* kSlip = "TORCHELASTIC_STEP_REQUEUE";
+
+/// Set where Slurm sends a signal to every process of the step, not to the task alone.
+constexpr const char* kSignalsReachAll = "TORCHELASTIC_STEP_SIGNALS_ALL";
+
 /// How the token travels from srun to the nodes: variables whose name begins with SLURM_ reach the
 /// step under every --export= (srun's manual), those of an environment are not public, while
 /// arguments are.

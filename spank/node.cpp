@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "spank/checks.h"
 #include "spank/container.h"
@@ -30,18 +31,20 @@ using options::kOptions;
 
 constexpr int kUsage = 64;
 
-using Hostlist = std::unique_ptr<void, void (*)(void*)>;
+/// hostlist_t is a pointer before Slurm 23.11, and what one points to after.
+using List = decltype(slurm_hostlist_create(""));
+using Hostlist = std::unique_ptr<std::remove_pointer_t<List>, void (*)(List)>;
 
 /// Null where Slurm cannot read it.
 Hostlist open_list(const std::string& text) {
     const bool able = slurm_hostlist_create && slurm_hostlist_shift && slurm_hostlist_find &&
                       slurm_hostlist_destroy;
-    if (!able) return {nullptr, +[](void*) {}};
+    if (!able) return {nullptr, +[](List) {}};
     return {slurm_hostlist_create(text.c_str()), slurm_hostlist_destroy};
 }
 
 /// Takes the first name off; empty if there is none.
-std::string shift(void* list) {
+std::string shift(List list) {
     if (list == nullptr) return {};
     const std::unique_ptr<char, decltype(&std::free)> name(slurm_hostlist_shift(list), &std::free);
     return name ? name.get() : "";
@@ -163,6 +166,13 @@ void adopt_orphans() {
 void hand_on_address(spank_t spank) {
     const std::string node = first_node(spank);
     hand_on(spank, kAddress, node.empty() ? node : numeric_address(node));
+}
+
+/// The other ways of tracking processes signal the task alone, or its process group.
+void hand_on_signalling(spank_t spank) {
+    const char* way = &slurm_conf == nullptr ? nullptr : slurm_conf.proctrack_type;
+    const bool each = way != nullptr && std::strcmp(way, "proctrack/linuxproc") == 0;
+    hand_on(spank, kSignalsReachAll, each ? "1" : "");
 }
 
 void unseal_program(spank_t spank) {

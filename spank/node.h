@@ -27,6 +27,9 @@ void adopt_orphans();
 /// user_init, once per node and in slurmstepd itself: what needs name resolution.
 void hand_on_address(spank_t spank);
 
+/// slurmstepd: tells the agent whether Slurm signals its workers as well.
+void hand_on_signalling(spank_t spank);
+
 /// Ends the task with code 64 (EX_USAGE); its message has been said.
 [[noreturn]] void end_task();
 

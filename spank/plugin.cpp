@@ -1,5 +1,5 @@
 // Slurm's plugin interface: which hook of which process does what. Built once per Slurm
-// major.minor, which refuses others. Starts no thread, keeps no state, prints nothing of its own.
+// major.minor, which refuses others. Starts no thread, prints nothing of its own.
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -12,6 +12,7 @@
 #include "spank/login.h"
 #include "spank/node.h"
 #include "spank/request.h"
+#include "spank/requeue.h"
 #include "spank/site.h"
 #include "spank/slurm.h"
 #include "spank/step_options.h"
@@ -84,6 +85,8 @@ int slurm_spank_user_init(spank_t spank, int count, char** arguments) {
     door::adopt_orphans();
     door::carry_agent(spank, agent_path(site_of(count, arguments)));
     door::hand_on_address(spank);
+    door::hand_on_signalling(spank);
+    door::hand_on_slip(spank);
     return 0;
 }
 
@@ -91,6 +94,11 @@ int slurm_spank_task_init(spank_t spank, int count, char** arguments) {
     if (!door::serves(spank)) return 0;
     const door::Site site = site_of(count, arguments);
     door::become_agent(spank, agent_path(site), site);
+    return 0;
+}
+
+int slurm_spank_task_exit(spank_t, int, char**) {
+    door::requeue_if_asked();
     return 0;
 }
 

@@ -65,6 +65,15 @@ bool is_one_of(std::string_view value, std::string_view choices) {
     }
 }
 
+bool are_of(std::string_view values, std::string_view choices) {
+    for (;;) {
+        const auto comma = values.find(',');
+        if (!is_one_of(values.substr(0, comma), choices)) return false;
+        if (comma == std::string_view::npos) return true;
+        values.remove_prefix(comma + 1);
+    }
+}
+
 bool is_bare(const char* value) {
     return value == nullptr || *value == '\0' || std::strcmp(value, "(null)") == 0;
 }
@@ -92,6 +101,9 @@ std::string complaint(const Option& option, const char* value) {
     if (option.kind == Kind::number && !is_number(value)) return given + "not a number";
     if (option.kind == Kind::choice && !is_one_of(value, option.choices)) {
         return given + "not one of " + option.choices;
+    }
+    if (option.kind == Kind::list && !are_of(value, option.choices)) {
+        return given + "takes one or more of " + option.choices;
     }
     return {};
 }
@@ -154,6 +166,13 @@ std::string component_ending(std::string_view variable) {
         return std::string(name.substr(digits - ending.size()));
     }
     return {};
+}
+
+std::string_view cause_of_end(std::string_view word, const JobEnd& job) {
+    if (word == "node") return word;
+    if (word != "interrupted") return {};
+    if (job.preempted) return "preempt";
+    return job.timed_out ? "timeout" : "";
 }
 
 std::string agent_beside(const std::string& plugin) {

@@ -13,6 +13,9 @@ namespace torchelastic::door {
 /// Whether `value` is one of `choices`, which stand with commas between.
 bool is_one_of(std::string_view value, std::string_view choices);
 
+/// Whether `values`, with commas between, are all among `choices`.
+bool are_of(std::string_view values, std::string_view choices);
+
 /// Slurm writes an option without a value as null, "" or "(null)", depending on its way.
 bool is_bare(const char* value);
 
@@ -42,6 +45,16 @@ std::string gpus_of_node(const std::string& per_task, const std::string& tasks_p
 /// "_HET_GROUP_1" of "SLURM_NTASKS_HET_GROUP_1=8", likewise "_PACK_GROUP_1"; empty for a variable
 /// ("NAME=value") that is not of one component of a heterogeneous job.
 std::string component_ending(std::string_view variable);
+
+/// What Slurm knows of a job that is told to end.
+struct JobEnd {
+    bool preempted = false;
+    bool timed_out = false;
+};
+
+/// Why a step ended, in the words of --requeue-on: from what its agent left on the slip
+/// ("interrupted", "node") and what Slurm says; empty if it is none of them, as after scancel.
+std::string_view cause_of_end(std::string_view word, const JobEnd& job);
 
 /// Where an installation has the agent, as seen from its plugin: "/opt/x/bin/torchelastic" for
 /// "/opt/x/lib/torchelastic/spank_torchelastic.so"; empty for a path that is none.

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 extern "C" {  // spank.h declares the hooks as a C header does
+#include <slurm/slurm.h>
 #include <slurm/spank.h>
 }
 
@@ -16,15 +17,18 @@ constexpr std::uint32_t kFirstSpecialStep = 0xFFFFFFF0;
 
 }  // namespace torchelastic::door
 
-// Not in spank.h, but at hand in srun and slurmstepd (libslurmfull). slurm.h declares hostlist_t
-// differently before and after 23.11, and slurm_conf_get_addr not at all. Weak: a Slurm that lacks
-// one of them still loads the plugin.
+// At hand in srun and slurmstepd (libslurmfull). Weak: a Slurm that lacks one of them still loads
+// the plugin.
 extern "C" {
-void* slurm_hostlist_create(const char* hostlist) __attribute__((weak));
-char* slurm_hostlist_shift(void* hostlist) __attribute__((weak));
-int slurm_hostlist_find(void* hostlist, const char* node) __attribute__((weak));
-void slurm_hostlist_destroy(void* hostlist) __attribute__((weak));
+decltype(slurm_hostlist_create) slurm_hostlist_create __attribute__((weak));
+decltype(slurm_hostlist_shift) slurm_hostlist_shift __attribute__((weak));
+decltype(slurm_hostlist_find) slurm_hostlist_find __attribute__((weak));
+decltype(slurm_hostlist_destroy) slurm_hostlist_destroy __attribute__((weak));
+decltype(slurm_load_job) slurm_load_job __attribute__((weak));
+decltype(slurm_requeue) slurm_requeue __attribute__((weak));
+// Not in Slurm's headers.
 char* slurm_xstrdup(const char* text) __attribute__((weak));
 int slurm_conf_get_addr(const char* node, sockaddr_storage* address, std::uint16_t flags)
     __attribute__((weak));
+extern slurm_conf_t slurm_conf __attribute__((weak));
 }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "agent/error_file.h"
+#include "base/signal_name.h"
 #include "net/host.h"
 #include "rdzv/own_addresses.h"
 #include "report/failure_report.h"
@@ -20,6 +21,9 @@ namespace {
 using namespace coordinator;
 
 constexpr Duration kFarewell = std::chrono::seconds(2);
+
+/// A signal that reached this process so long ago, or later, has reached the workers as well.
+constexpr Duration kSameSignal = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -35,6 +39,7 @@ Agent::Agent(net::Loop& loop, report::Log& log, process::Reaper& reaper, Setup s
                [this](int local_rank, std::optional<WorkerFailure> failed) {
                    handle(WorkerEnded{local_rank, std::move(failed)});
                }),
+      deadline_(loop, reaper, setup_.workers.environment),
       store_(loop, log, setup_.workers.options, setup_.workers.environment, setup_.meeting.address,
              setup_.workers.alone) {}
 
@@ -60,7 +65,8 @@ HubHandlers Agent::hub_handlers() {
                 [this](const Done& done) {
                     done_ = done;
                     end_if_done();
-                }};
+                },
+            .ask_deadline = [this](Deadline::Answer answer) { deadline_.ask(std::move(answer)); }};
 }
 
 void Agent::follow(rdzv::Session session) {
@@ -128,6 +134,8 @@ void Agent::hear(const Down& message) {
             }
             if constexpr (std::is_same_v<Kind, Lead>) {
                 handle(NewCoordinator{});
+            } else if constexpr (std::is_same_v<Kind, Notify>) {
+                pass_on(each);
             } else if constexpr (std::is_constructible_v<Event, const Kind&>) {
                 handle(each);
             }
@@ -156,11 +164,24 @@ void Agent::join() {
 
 void Agent::told_to_end(int signal) {
     workers_.hurry();
+    if (hub_) setup_.requeue.told_to_end();
     handle(Signalled{signal});
 }
 
-void Agent::pass_on(int signal) {
-    workers_.signal_all(signal);
+void Agent::notice(int signal) {
+    heard_[signal] = std::chrono::steady_clock::now();
+    if (!lifecycle_.seeks_coordinator()) tell(Notified{signal});
+}
+
+/// Where Slurm signals every process by itself the workers have it already, if this process has.
+void Agent::pass_on(const Notify& notify) {
+    const auto heard = heard_.find(notify.signal);
+    const bool direct = setup_.workers.signals_reach_workers && heard != heard_.end() &&
+                        std::chrono::steady_clock::now() - heard->second < kSameSignal;
+    Notice notice{.event = Notice::Event::notify, .signal = notify.signal};
+    notice.reason = signal_name(notify.signal) + " was sent to the job";
+    if (notify.deadline_s > 0) notice.deadline = WallTime(std::chrono::seconds(notify.deadline_s));
+    workers_.notify(std::move(notice), direct);
 }
 
 void Agent::handle(const Event& event) {
@@ -180,10 +201,15 @@ void Agent::perform(const Action& action) {
     } else if (const auto* start = std::get_if<StartWorkers>(&action)) {
         start_workers(start->assignment);
     } else if (const auto* stop = std::get_if<StopWorkers>(&action)) {
-        workers_.stop(stop->signal, [this] { handle(AllStopped{}); });
+        stop_workers(*stop);
     } else if (const auto* end = std::get_if<Exit>(&action)) {
         exit(end->verdict);
     }
+}
+
+void Agent::stop_workers(const StopWorkers& order) {
+    workers_.stop({.event = order.why, .signal = order.signal, .reason = order.reason},
+                  [this] { handle(AllStopped{}); });
 }
 
 void Agent::tell(const Up& message) {
@@ -210,6 +236,9 @@ void Agent::start_workers(const Assignment& assignment) {
 
 void Agent::exit(const Verdict& verdict) {
     verdict_ = verdict;
+    if (hub_ || verdict.outcome == Outcome::coordinator_lost) {
+        setup_.requeue.conclude(verdict.outcome);
+    }
     store_.close();
     // The verdict is the coordinator's to print. This agent speaks where nobody else can.
     if (verdict.outcome == Outcome::refused || verdict.outcome == Outcome::coordinator_lost) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "agent/hub.h"
 #include "agent/lifecycle.h"
 #include "agent/reelection.h"
+#include "agent/requeue_slip.h"
 #include "agent/round_store.h"
 #include "agent/workers.h"
 #include "rdzv/rendezvous.h"
@@ -33,6 +35,7 @@ struct Setup {
     Witness witness;
     bool own_console = false;  ///< the coordinator's lines are not read where this agent's are
     std::optional<std::string> trouble;  ///< why this node cannot take part, in the end
+    RequeueSlip requeue;
 };
 
 /// One agent from its first hello to its last word.
@@ -47,8 +50,8 @@ public:
     /// Someone asks this process to end.
     void told_to_end(int signal);
 
-    /// Passes a signal on to the workers.
-    void pass_on(int signal);
+    /// Someone sends a signal that is for the workers, of all nodes: the coordinator is told.
+    void notice(int signal);
 
 private:
     void coordinate(rdzv::Host host);
@@ -62,7 +65,9 @@ private:
     void join();
     void hear(const coordinator::Down& message);
     void handle(const Event& event);
+    void pass_on(const coordinator::Notify& notify);
     void perform(const Action& action);
+    void stop_workers(const StopWorkers& order);
     void tell(const coordinator::Up& message);
     void announce();
     void start_workers(const coordinator::Assignment& assignment);
@@ -78,6 +83,8 @@ private:
     coordinator::Card own_card_;
     Lifecycle lifecycle_;
     Workers workers_;
+    Deadline deadline_;
+    std::map<int, Instant> heard_;  ///< when this process was sent a signal
     RoundStore store_;
 
     std::optional<Hub> hub_;                // this agent coordinates,

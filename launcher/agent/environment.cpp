@@ -67,6 +67,7 @@ std::vector<std::string> worker_environment(const Environment& base, const Worke
     out["TORCHELASTIC_USE_AGENT_STORE"] = assignment.agent_store ? "True" : "False";
     out["TORCHELASTIC_ERROR_FILE"] = error_file;
     out["TORCHELASTIC_SIGNALS_TO_HANDLE"] = setting.signals_to_handle;
+    if (!setting.notice_file.empty()) out["TORCHELASTIC_NOTICE_FILE"] = setting.notice_file;
     // Both names: torch 1.13 reads the first, 2.x the second.
     out.emplace("NCCL_ASYNC_ERROR_HANDLING", "1");
     out.emplace("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1");

@@ -21,6 +21,7 @@ struct WorkerSetting {
     int workers = 1;
     std::string role = "default";
     std::string signals_to_handle;  ///< names, separated by commas; nested launchers read them
+    std::string notice_file;        ///< see notice.h; empty: there is none
     /// The interface that Gloo is to use unless the user chose: set where the host's own name does
     /// not lead to an address that other nodes can reach.
     std::optional<std::string> gloo_interface;

@@ -139,6 +139,11 @@ void Hub::perform(Action action) {
         timer_.arm(alarm->at - std::chrono::steady_clock::now(), [this] {
             handle({"", TimeUp{}});
         });
+    } else if (const auto* question = std::get_if<AskDeadline>(&action)) {
+        handlers_.ask_deadline([this, weak = std::weak_ptr<bool>(alive_),
+                                signal = question->signal](std::int64_t at_s) {
+            if (!weak.expired()) handle({"", DeadlineKnown{signal, at_s}});
+        });
     } else if (const auto* note = std::get_if<Note>(&action)) {
         note->level == Note::Level::warning ? log_.warning(note->text) : log_.info(note->text);
     } else if (auto* done = std::get_if<Done>(&action)) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/deadline.h"
 #include "coordinator/coordinator.h"
 #include "net/loop.h"
 #include "rdzv/door.h"
@@ -16,6 +17,7 @@ namespace torchelastic::agent {
 struct HubHandlers {
     std::function<void(coordinator::Down)> to_own;       ///< for the agent of this process
     std::function<void(const coordinator::Done&)> done;  ///< once; may destroy the hub
+    std::function<void(Deadline::Answer)> ask_deadline;
 };
 
 /// Lives in the process of the agent that coordinates. That agent talks to it directly, the others

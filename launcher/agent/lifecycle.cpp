@@ -109,12 +109,13 @@ void Lifecycle::start(const Event& event) {
 void Lifecycle::stop(const Event& event) {
     if (std::get<Stop>(event).round != assignment_.round) return;
     state_ = State::stopping;
-    actions_.emplace_back(StopWorkers{SIGTERM});
+    stop_workers(Notice::Event::restart, std::get<Stop>(event).reason);
 }
 
 void Lifecycle::stop_and_end(const Event& event) {
     end_after_stop(event);
-    actions_.emplace_back(StopWorkers{SIGTERM});
+    const bool told = verdict_.outcome == Outcome::interrupted;
+    stop_workers(told ? Notice::Event::interrupt : Notice::Event::end, verdict_.reason);
 }
 
 void Lifecycle::end_after_stop(const Event& event) {
@@ -170,7 +171,8 @@ void Lifecycle::leave_idle(const Event& event) {
 
 void Lifecycle::leave_running(const Event& event) {
     leave_stopping(event);
-    actions_.emplace_back(StopWorkers{signal_});
+    actions_.emplace_back(
+        StopWorkers{signal_, Notice::Event::interrupt, interrupted(signal_).reason});
 }
 
 void Lifecycle::leave_stopping(const Event& event) {
@@ -179,11 +181,15 @@ void Lifecycle::leave_stopping(const Event& event) {
     tell(Leaving{signal_});
 }
 
-/// Whoever asks twice does not want to wait. The first signal may come late: Slurm sends it to all
-/// nodes, and the verdict that another node brought about can be faster.
+/// Whoever presses Ctrl-C twice does not want to wait. Slurm sends SIGTERM again where a grace
+/// time ends, and has SIGKILL for what comes after it. The first signal may come late: Slurm sends
+/// it to all nodes, and the verdict that another node brought about can be faster.
 void Lifecycle::insist(const Event& event) {
-    if (signal_ != 0) actions_.emplace_back(StopWorkers{SIGKILL});
-    signal_ = std::get<Signalled>(event).signal;
+    const int before = std::exchange(signal_, std::get<Signalled>(event).signal);
+    const bool keyboard = signal_ == SIGINT || signal_ == SIGQUIT;
+    if (before == 0 || !keyboard) return;
+    actions_.emplace_back(
+        StopWorkers{SIGKILL, Notice::Event::interrupt, interrupted(signal_).reason});
 }
 
 void Lifecycle::admit_trouble(const Event& event) {
@@ -198,7 +204,7 @@ void Lifecycle::lose_idle(const Event&) {
 /// the coordinator as well.
 void Lifecycle::lose_running(const Event& event) {
     lose_stopping(event);
-    actions_.emplace_back(StopWorkers{SIGTERM});
+    stop_workers(Notice::Event::restart, "lost the coordinator: " + std::get<LinkLost>(event).why);
 }
 
 void Lifecycle::lose_stopping(const Event&) {
@@ -246,6 +252,10 @@ void Lifecycle::end_alone_stopping(const Event& event) {
 /// The coordinator of this process may still wait for others.
 void Lifecycle::hurry(const Event& event) {
     tell(Leaving{std::get<Signalled>(event).signal});
+}
+
+void Lifecycle::stop_workers(Notice::Event why, const std::string& reason) {
+    actions_.emplace_back(StopWorkers{SIGTERM, why, reason});
 }
 
 void Lifecycle::tell(Up message) {

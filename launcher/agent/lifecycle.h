@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/notice.h"
 #include "coordinator/messages.h"
 
 namespace torchelastic::agent {
@@ -60,6 +61,8 @@ struct StartWorkers {
 /// Signal the workers, kill what is left after the grace, and say AllStopped.
 struct StopWorkers {
     int signal = 0;
+    Notice::Event why = Notice::Event::end;  ///< for the workers, with the reason
+    std::string reason;
 };
 /// Nothing is left to do: exit with the verdict's code.
 struct Exit {
@@ -136,6 +139,7 @@ private:
     void hurry(const Event& event);
 
     void tell(coordinator::Up message);
+    void stop_workers(Notice::Event why, const std::string& reason);
     void exit();
 
     int workers_;

@@ -38,7 +38,7 @@ std::string Lifecycle::table() {
                               "say leaving; stop the workers by the same signal"},
         NamedHandler<Handler>{&L::leave_stopping, "leave_stopping", "say leaving"},
         NamedHandler<Handler>{&L::insist, "insist",
-                              "kill the workers, if it is not the first signal"},
+                              "kill the workers, if it is Ctrl-C and not the first signal"},
         NamedHandler<Handler>{&L::admit_trouble, "admit_trouble", "say unable"},
         NamedHandler<Handler>{&L::lose_idle, "lose_idle", "wait for another coordinator"},
         NamedHandler<Handler>{&L::lose_running, "lose_running", "stop the workers, and the same"},

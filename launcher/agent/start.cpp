@@ -40,6 +40,9 @@ constexpr Duration kLastWords = std::chrono::seconds(2);
 /// After this time of waiting the user is told whom for.
 constexpr Duration kReminder = std::chrono::seconds(10);
 
+/// Set by the plugin where Slurm signals every process of the step by itself.
+constexpr const char* kSignalsReachAll = "TORCHELASTIC_STEP_SIGNALS_ALL";
+
 /// The text of a file; empty if it cannot be read.
 std::string text_of(const char* path) {
     std::ifstream file(path);
@@ -152,6 +155,13 @@ private:
         setup.workers.keeps_logs = keeps_logs(options_);
         setup.workers.options.master_port = part.master_port;
         setup.workers.alone = part.alone;
+        setup.workers.signals_reach_workers = environment_.contains(kSignalsReachAll);
+        setup.requeue = RequeueSlip(environment_);
+        if (part.host && options_.requeue && setup.requeue.missing()) {
+            log_.warning(
+                "--requeue-on has no effect: it needs srun --torchelastic, whose plugin asks "
+                "Slurm");
+        }
         setup.own_console = part.own_console;
         if (!part.alone) {
             setup.workers.setting.gloo_interface = gloo_interface(
@@ -234,7 +244,7 @@ private:
         if (ended_ || leaving_) return;
         if (echo_.repeats(signal, std::chrono::steady_clock::now())) return;
         if (!ending_signals(options_).contains(signal)) {
-            if (agent_) agent_->pass_on(signal);
+            if (agent_) agent_->notice(signal);
             return;
         }
         if (agent_) return agent_->told_to_end(signal);

@@ -21,6 +21,14 @@ using coordinator::WorkerFailure;
 /// How long a console that takes nothing may delay the end of a round.
 constexpr Duration kDrain = std::chrono::seconds(5);
 
+/// A worker may die of a signal that was sent to the whole job before this process has read its
+/// own. Slurm sends them within milliseconds.
+constexpr Duration kSameSignal = std::chrono::milliseconds(250);
+
+bool ends_programs(int signal) {
+    return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT;
+}
+
 std::string short_hostname() {
     const std::string full = net::host_name();
     return full.substr(0, full.find('.'));
@@ -43,7 +51,10 @@ Workers::Workers(net::Loop& loop, report::Log& log, process::Reaper& reaper, Wor
       ended_(std::move(ended)),
       output_(loop, setup_.consoles,
               {.warn = [this](const std::string& line) { log_.warning(line); },
-               .growing = [this] { tell_if_full(logs_.room()); }}) {
+               .growing = [this] { tell_if_full(logs_.room()); }}),
+      suspicion_(loop),
+      notifier_(loop, log,
+                [this] { return group_ ? group_->running_pids() : std::vector<pid_t>(); }) {
     const options::Options& options = setup_.options;
     if (!logs_.has_files() &&
         (options.duplicate_stdout_filters || options.duplicate_stderr_filters)) {
@@ -72,6 +83,7 @@ std::optional<WorkerFailure> Workers::start(const coordinator::Assignment& assig
         return never;
     }
     group_ = std::move(*group);
+    notifier_.begin();
     show_output();
     return std::nullopt;
 }
@@ -87,6 +99,8 @@ Result<std::vector<process::Worker>> Workers::prepare() {
         log_.warning("no error files of workers: " + made.error().text());
         logs_ = Logs::none();
     }
+    setup_.setting.notice_file = logs_.has_files() ? logs_.root() + "/notice.json" : "";
+    notifier_.use(setup_.setting.notice_file);
     std::vector<process::Worker> workers;
     const std::vector<process::Routes> to = all_routes();
     for (int rank = 0; rank < setup_.setting.workers; ++rank) {
@@ -199,6 +213,19 @@ std::string Workers::folder(int local_rank) const {
 }
 
 void Workers::take_exit(const process::WorkerExit& exit) {
+    const bool may_be_told = setup_.signals_reach_workers && ends_programs(exit.status.signal());
+    if (!may_be_told || stopping_) return report(exit);
+    suspects_.push_back(exit);
+    suspicion_.arm(kSameSignal, [this] { report_suspects(); });
+}
+
+void Workers::report_suspects() {
+    suspicion_.cancel();
+    for (const process::WorkerExit& each : std::exchange(suspects_, {}))
+        report(each);
+}
+
+void Workers::report(const process::WorkerExit& exit) {
     const auto killed = setup_.why_killed ? setup_.why_killed(exit.pid) : std::nullopt;
     if (exit.status.success()) return ended_(exit.local_rank, std::nullopt);
     WorkerFailure failure{.agent = self_, .local_rank = exit.local_rank};
@@ -242,10 +269,17 @@ void Workers::tell_if_full(const Result<void>& room) {
     log_.warning(room.error().text() + ": what workers write there is lost, or makes them fail");
 }
 
-void Workers::stop(int signal, std::function<void()> stopped) {
+void Workers::stop(Notice notice, std::function<void()> stopped) {
     stopping_ = true;
+    report_suspects();
     if (!group_) return loop_.post(std::move(stopped));
-    group_->stop(signal, setup_.options.shutdown_timeout,
+    notice.round = assignment_.round;
+    notice.deadline =
+        std::chrono::system_clock::now() +
+        std::chrono::duration_cast<WallTime::duration>(setup_.options.shutdown_timeout);
+    if (notice.signal != SIGKILL) notifier_.leave(notice);
+    notifier_.end();
+    group_->stop(notice.signal, setup_.options.shutdown_timeout,
                  [this, stopped = std::move(stopped)](
                      const std::vector<process::Process>& stragglers) mutable {
                      finish(stragglers, std::move(stopped));
@@ -275,8 +309,9 @@ std::vector<std::int64_t> Workers::pids() const {
     return pids;
 }
 
-void Workers::signal_all(int signal) {
-    if (group_) group_->signal_all(signal);
+void Workers::notify(Notice notice, bool have_it) {
+    notice.round = assignment_.round;
+    notifier_.notify(std::move(notice), have_it);
 }
 
 }  // namespace torchelastic::agent

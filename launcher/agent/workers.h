@@ -11,6 +11,7 @@
 
 #include "agent/environment.h"
 #include "agent/logs.h"
+#include "agent/notifier.h"
 #include "base/cpus.h"
 #include "coordinator/messages.h"
 #include "net/loop.h"
@@ -33,6 +34,9 @@ struct WorkerSetup {
     bool keeps_logs = false;           ///< people can look at the files afterwards
     bool alone = true;                 ///< no other node: stdin is the workers' to read
     process::Consoles consoles;        ///< our own
+    /// Slurm sends a signal to every process of the step, not to the task alone
+    /// (proctrack/linuxproc).
+    bool signals_reach_workers = false;
     /// Why a worker that is dead was killed, where this agent knows it.
     std::function<std::optional<std::string>(pid_t pid)> why_killed;
 };
@@ -54,15 +58,16 @@ public:
     /// By local rank, of those that were started last.
     std::vector<std::int64_t> pids() const;
 
-    /// Signals them, kills what is left after the grace, shows their output to its end, and calls
-    /// `stopped` from the loop. Called again while it works, only the new `stopped` is called.
-    void stop(int signal, std::function<void()> stopped);
+    /// Signals them and lets them read why, kills what is left after the grace, shows their output
+    /// to its end, and calls `stopped` from the loop. Called again while it works, only the new
+    /// `stopped` is called.
+    void stop(Notice notice, std::function<void()> stopped);
 
     /// The end is not to wait for consoles that take nothing.
     void hurry() { output_.hurry(); }
 
-    /// Passes a signal on to those that run.
-    void signal_all(int signal);
+    /// Tells them of a signal to the whole job; they may `have_it` already.
+    void notify(Notice notice, bool have_it);
 
 private:
     Result<std::vector<process::Worker>> prepare();
@@ -76,6 +81,8 @@ private:
     std::vector<process::Routes> all_routes() const;
     std::string folder(int local_rank) const;
     void take_exit(const process::WorkerExit& exit);
+    void report(const process::WorkerExit& exit);
+    void report_suspects();
     void examine(coordinator::WorkerFailure& failure) const;
     void tell_if_full(const Result<void>& room);
     void finish(const std::vector<process::Process>& stragglers, std::function<void()> stopped);
@@ -92,6 +99,9 @@ private:
     std::optional<process::Group> group_;
     process::OomWatch oom_;
     bool stopping_ = false;
+    std::vector<process::WorkerExit> suspects_;  // that may be of a signal to the whole job
+    net::Timer suspicion_;
+    Notifier notifier_;
     bool told_full_ = false;
 };
 

@@ -1,4 +1,5 @@
-// The coordinator's decisions: one function for each entry of the table. rounds.cpp forms rounds.
+// The coordinator's decisions: one function for each entry of the table. rounds.cpp forms
+// rounds, departures.cpp does without those who go.
 #include "coordinator/coordinator.h"
 
 #include <algorithm>
@@ -12,44 +13,37 @@
 
 namespace torchelastic::coordinator {
 
-namespace {
-
-constexpr int kSignalled = 128;
-
-constexpr const char* kMinority =
-    "; this node is cut off from more than half of the others, who may go on without it";
-
-Verdict agent_lost(const AgentId& id, const std::string& why) {
-    return {Outcome::agent_lost, 1, fmt::format("lost node {}: {}", id, why)};
-}
-
-}  // namespace
-
 // clang-format off
 const Coordinator::Handler Coordinator::kTable[kPhases][kEvents] = {
     // events:  hello                  unable                     ready                   started
     //          failed                 succeeded                  leaving                 ended
-    //          report                 lost                       time is up
+    //          report                 notified                   lost                    time is up
+    //          deadline known
     /* forming */
-    {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::ignore,
-     &Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::on_departed,
-     &Coordinator::ignore,     &Coordinator::on_lost,      &Coordinator::on_forming_timer},
+    {&Coordinator::ignore,      &Coordinator::on_unable,       &Coordinator::on_ready,     &Coordinator::ignore,
+     &Coordinator::ignore,      &Coordinator::ignore,          &Coordinator::on_leaving,   &Coordinator::on_departed,
+     &Coordinator::ignore,      &Coordinator::on_notified,     &Coordinator::on_lost,      &Coordinator::on_forming_timer,
+     &Coordinator::on_deadline},
     /* running */
-    {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::on_started,
-     &Coordinator::on_failed,  &Coordinator::on_succeeded, &Coordinator::on_leaving, &Coordinator::on_departed,
-     &Coordinator::ignore,     &Coordinator::on_lost,      &Coordinator::on_newcomers},
+    {&Coordinator::ignore,      &Coordinator::on_unable,       &Coordinator::on_ready,     &Coordinator::on_started,
+     &Coordinator::on_failed,   &Coordinator::on_succeeded,    &Coordinator::on_leaving,   &Coordinator::on_departed,
+     &Coordinator::ignore,      &Coordinator::on_notified,     &Coordinator::on_lost,      &Coordinator::on_running_timer,
+     &Coordinator::on_deadline},
     /* stopping */
-    {&Coordinator::ignore,     &Coordinator::on_unable,    &Coordinator::on_ready,   &Coordinator::ignore,
-     &Coordinator::on_victim,  &Coordinator::ignore,       &Coordinator::on_leaving, &Coordinator::on_departed,
-     &Coordinator::ignore,     &Coordinator::on_lost,      &Coordinator::on_stop_timeout},
+    {&Coordinator::ignore,      &Coordinator::on_unable,       &Coordinator::on_ready,     &Coordinator::ignore,
+     &Coordinator::on_victim,   &Coordinator::ignore,          &Coordinator::on_leaving,   &Coordinator::on_departed,
+     &Coordinator::ignore,      &Coordinator::on_notified,     &Coordinator::on_lost,      &Coordinator::on_stop_timeout,
+     &Coordinator::on_deadline},
     /* ending */
-    {&Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
-     &Coordinator::on_victim,  &Coordinator::ignore,       &Coordinator::on_hurry,   &Coordinator::on_ended,
-     &Coordinator::ignore,     &Coordinator::on_ended,     &Coordinator::on_end_timeout},
+    {&Coordinator::ignore,      &Coordinator::ignore,          &Coordinator::ignore,       &Coordinator::ignore,
+     &Coordinator::on_victim,   &Coordinator::ignore,          &Coordinator::on_hurry,     &Coordinator::on_ended,
+     &Coordinator::ignore,      &Coordinator::ignore,          &Coordinator::on_ended,     &Coordinator::on_end_timeout,
+     &Coordinator::ignore},
     /* ended */
-    {&Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
-     &Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore,     &Coordinator::ignore,
-     &Coordinator::ignore,     &Coordinator::ignore,       &Coordinator::ignore},
+    {&Coordinator::ignore,      &Coordinator::ignore,          &Coordinator::ignore,       &Coordinator::ignore,
+     &Coordinator::ignore,      &Coordinator::ignore,          &Coordinator::ignore,       &Coordinator::ignore,
+     &Coordinator::ignore,      &Coordinator::ignore,          &Coordinator::ignore,       &Coordinator::ignore,
+     &Coordinator::ignore},
 };
 // clang-format on
 
@@ -97,7 +91,7 @@ std::vector<Action> Coordinator::handle(const Event& event, Instant now) {
     }
     Member nobody;
     Member* agent = &nobody;
-    if (!std::holds_alternative<TimeUp>(event.what)) {
+    if (!event.agent.empty()) {
         agent = members_.find(event.agent);
         // One that has ended may still be told to go: the coordinator's, which waits for others.
         const bool again = std::holds_alternative<Leaving>(event.what) && phase_ == Phase::ending;
@@ -135,8 +129,8 @@ void Coordinator::on_ready(Member& agent, const Event& event, Instant now) {
                                                    count(group_size_, "node")));
     }
     if (newcomers_) return;
-    newcomers_ = true;  // others may come at the same time: one new round for all of them
-    actions_.emplace_back(ArmTimer{now + plan_.last_call_timeout});
+    newcomers_ = now + plan_.last_call_timeout;  // others may come as well: one round for all
+    arm_running(now);
 }
 
 void Coordinator::on_started(Member& agent, const Event& event, Instant now) {
@@ -155,6 +149,10 @@ void Coordinator::on_started(Member& agent, const Event& event, Instant now) {
 void Coordinator::on_failed(Member& agent, const Event& event, Instant now) {
     const auto& failed = std::get<Failed>(event.what);
     if (failed.round != round_ || agent.place() != Place::assigned) return;
+    if (leaving_) {  // its peers were told to end
+        victims_.push_back(failed.failure);
+        return go_on(*leaving_, now);
+    }
     causes_.push_back(failed.failure);
     const std::string what = describe(failed.failure);
     const int code = shell_code(failed.failure);
@@ -192,71 +190,9 @@ void Coordinator::on_succeeded(Member& agent, const Event& event, Instant now) {
     if (unfinished_.empty()) finish({Outcome::succeeded, 0, "all workers succeeded"}, now);
 }
 
-void Coordinator::on_unable(Member& agent, const Event& event, Instant now) {
-    if (agent.place() == Place::leaving) return;
-    const std::string why = fmt::format("node {} cannot take part: {}", agent.card.id,
-                                        std::get<Unable>(event.what).reason);
-    await_all_ = round_ < 0;
-    dismiss(agent, {Outcome::not_formed, 1, why}, now);
-}
-
-void Coordinator::on_leaving(Member& agent, const Event& event, Instant now) {
-    if (agent.place() == Place::leaving) return;
-    const int signal = std::get<Leaving>(event.what).signal;
-    const std::string why =
-        fmt::format("node {} was told to end by {}", agent.card.id, signal_name(signal));
-    dismiss(agent, {Outcome::interrupted, kSignalled + signal, why}, now);
-}
-
-void Coordinator::on_lost(Member& agent, const Event& event, Instant now) {
-    const auto& lost = std::get<Lost>(event.what);
-    quorum_.lost(agent.card.id, lost.died);
-    Verdict verdict = agent_lost(agent.card.id, lost.why);
-    if (agent.place() == Place::leaving) return on_departed(agent, event, now);
-    members_.move(agent, Place::gone);
-    if (!quorum_.holds()) {
-        verdict.reason += kMinority;
-        return finish(verdict, now);
-    }
-    go_on_without(agent, verdict.reason, verdict, now);
-}
-
-/// Nothing runs any more where an agent was told to go.
-void Coordinator::on_departed(Member& agent, const Event&, Instant now) {
-    if (agent.place() != Place::leaving) return;
-    quorum_.lost(agent.card.id, true);
-    members_.move(agent, Place::gone);
-    form_if_complete(now);
-}
-
 void Coordinator::on_ended(Member& agent, const Event&, Instant) {
     members_.move(agent, Place::gone);
     end_if_all_ended();
-}
-
-void Coordinator::on_stop_timeout(Member&, const Event&, Instant now) {
-    if (regathering_ && now < regather_deadline_ && !enough_came()) {
-        actions_.emplace_back(ArmTimer{regather_deadline_});
-        return;
-    }
-    if (now < stop_deadline_) return end_regathering(now);
-    std::vector<AgentId> late;
-    for (auto& [id, agent] : members_.all()) {
-        if (agent.place() == Place::joined) late.push_back(id);
-        if (agent.place() != Place::leaving) continue;
-        quorum_.lost(id, true);
-        members_.move(agent, Place::gone);
-    }
-    form_if_complete(now);
-    for (const AgentId& id : late) {
-        Member& agent = members_.all().at(id);
-        const Verdict verdict = agent_lost(id, "its workers did not stop");
-        send(id, Finish{verdict});
-        quorum_.lost(id, true);
-        members_.move(agent, Place::gone);
-        go_on_without(agent, verdict.reason, verdict, now);
-        if (phase_ == Phase::ending) return;
-    }
 }
 
 /// Those who have not come yet will hear of the end otherwise.
@@ -275,35 +211,10 @@ void Coordinator::on_end_timeout(Member&, const Event&, Instant) {
     end_if_all_ended();
 }
 
-/// An agent goes while it can still be told so.
-void Coordinator::dismiss(Member& agent, const Verdict& verdict, Instant now) {
-    if (reachable_nodes() - 1 < plan_.min_nodes) return finish(verdict, now);
-    send(agent.card.id, Finish{verdict});
-    members_.move(agent, Place::leaving);
-    go_on_without(agent, verdict.reason, verdict, now);
-}
-
-/// An agent is no more, or will soon be. What remains is enough, or waits for somebody in its
-/// place, where any may come; neither needs permission from the budget. Or the job ends.
-void Coordinator::go_on_without(Member& agent, const std::string& what, const Verdict& otherwise,
-                                Instant now) {
-    const bool took_part = unfinished_.contains(agent.card.id);
-    if (phase_ == Phase::running && !took_part) return;
-    const bool enough_left = reachable_nodes() >= plan_.min_nodes;
-    const bool awaits =
-        regathering_ || (plan_.membership != Membership::known && members_.here() > 0);
-    if (!enough_left && !awaits) return finish(otherwise, now);
-    const std::string next =
-        what + (enough_left ? "; going on with the other nodes" : "; waiting for another node");
-    if (phase_ == Phase::running) {
-        return stop_round(next + ", at no cost of a restart", now);
-    }
-    note(Note::Level::warning, next);
-    form_if_complete(now);
-}
-
 void Coordinator::stop_round(const std::string& reason, Instant now) {
     phase_ = Phase::stopping;
+    newcomers_.reset();
+    leaving_.reset();
     stopped_at_ = now;
     note(Note::Level::warning, reason);
     for (auto& [id, agent] : members_.all()) {
@@ -339,6 +250,20 @@ void Coordinator::end_if_all_ended() {
     std::vector<WorkerFailure> failures = std::move(causes_);
     failures.insert(failures.end(), victims_.begin(), victims_.end());
     actions_.emplace_back(Done{verdict_, std::move(failures)});
+}
+
+void Coordinator::on_notified(Member& agent, const Event& event, Instant now) {
+    const int signal = std::get<Notified>(event.what).signal;
+    if (notices_.is_news(agent.card.id, signal, now)) actions_.emplace_back(AskDeadline{signal});
+}
+
+void Coordinator::on_deadline(Member&, const Event& event, Instant) {
+    const auto& [signal, at_s] = std::get<DeadlineKnown>(event.what);
+    for (const auto& [id, agent] : members_.all()) {
+        const bool here = agent.place() != Place::leaving && agent.place() != Place::gone;
+        if (here) send(id, Notify{signal, at_s});
+    }
+    note(Note::Level::info, "passed " + signal_name(signal) + " on to all workers");
 }
 
 /// Those who are here and, before the first round, those who may still come.

@@ -13,6 +13,7 @@
 #include "coordinator/early_ends.h"
 #include "coordinator/members.h"
 #include "coordinator/messages.h"
+#include "coordinator/notices.h"
 #include "coordinator/quorum.h"
 
 namespace torchelastic::coordinator {
@@ -56,10 +57,17 @@ struct Lost {
 /// The time that ArmTimer asked for has come.
 struct TimeUp {};
 
+/// The answer to AskDeadline: when the scheduler will end the job, in seconds since the epoch; 0 if
+/// it does not say.
+struct DeadlineKnown {
+    int signal = 0;
+    std::int64_t at_s = 0;
+};
+
 struct Event {
-    AgentId agent;  ///< whom it is from or about; empty for TimeUp
-    std::variant<Hello, Unable, Ready, Started, Failed, Succeeded, Leaving, Ended, Report, Lost,
-                 TimeUp>
+    AgentId agent;  ///< whom it is from or about; empty for TimeUp and DeadlineKnown
+    std::variant<Hello, Unable, Ready, Started, Failed, Succeeded, Leaving, Ended, Report, Notified,
+                 Lost, TimeUp, DeadlineKnown>
         what;
 };
 
@@ -70,6 +78,10 @@ struct Send {
 /// Replaces what was armed before.
 struct ArmTimer {
     Instant at;
+};
+/// The workers are to be told of this signal, and until when they may act on it.
+struct AskDeadline {
+    int signal = 0;
 };
 /// A decision and its reason, for the log.
 struct Note {
@@ -83,7 +95,7 @@ struct Done {
     Verdict verdict;
     std::vector<WorkerFailure> failures;
 };
-using Action = std::variant<Send, ArmTimer, Note, Done>;
+using Action = std::variant<Send, ArmTimer, AskDeadline, Note, Done>;
 
 class Coordinator {
 public:
@@ -131,15 +143,19 @@ private:
     void on_departed(Member& agent, const Event& event, Instant now);
     void on_ended(Member& agent, const Event& event, Instant now);
     void on_forming_timer(Member& agent, const Event& event, Instant now);
-    void on_newcomers(Member& agent, const Event& event, Instant now);
+    void on_running_timer(Member& agent, const Event& event, Instant now);
     void on_stop_timeout(Member& agent, const Event& event, Instant now);
     void on_hurry(Member& agent, const Event& event, Instant now);
     void on_end_timeout(Member& agent, const Event& event, Instant now);
+    void on_notified(Member& agent, const Event& event, Instant now);
+    void on_deadline(Member& agent, const Event& event, Instant now);
 
     void admit(Member& agent, const Report& report);
     void dismiss(Member& agent, const Verdict& verdict, Instant now);
-    void go_on_without(Member& agent, const std::string& what, const Verdict& otherwise,
-                       Instant now);
+    void go_on_without(Member& agent, const Verdict& otherwise, Instant now);
+    void go_on(const Verdict& otherwise, Instant now);
+    void take_newcomers_in(Instant now);
+    void arm_running(Instant now);
     void await_members(Instant now);
     void regather(Instant now);
     void end_regathering(Instant now);
@@ -182,7 +198,10 @@ private:
     Instant regather_deadline_{};
     std::optional<Instant> reminder_;   // when the log is to say who is waited for
     std::optional<Instant> last_call_;  // when those who are enough begin without more
-    bool newcomers_ = false;            // somebody waits for the running round to end
+    std::optional<Instant> newcomers_;  // when the running round ends for those who wait
+    std::optional<Verdict> leaving_;    // somebody was told to go: the end, if too few are left
+    Instant leavers_{};                 // when the round ends on their account
+    Notices notices_;
     bool await_all_ = false;  // in the end: those who have not come yet are to be told, too
     std::vector<Action> actions_;
 };

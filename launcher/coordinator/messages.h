@@ -122,7 +122,14 @@ struct Report {
     bool operator==(const Report&) const = default;
 };
 
-using Up = std::variant<Hello, Unable, Ready, Started, Failed, Succeeded, Leaving, Ended, Report>;
+/// This agent was sent a signal that does not end the job but is meant for all of its workers.
+struct Notified {
+    int signal = 0;
+    bool operator==(const Notified&) const = default;
+};
+
+using Up = std::variant<Hello, Unable, Ready, Started, Failed, Succeeded, Leaving, Ended, Report,
+                        Notified>;
 
 // From the coordinator to an agent.
 
@@ -201,6 +208,14 @@ struct Defer {
     bool operator==(const Defer&) const = default;
 };
 
-using Down = std::variant<Assignment, Stop, Finish, Roster, Lead, Defer>;
+/// Pass a signal on to the workers, now.
+struct Notify {
+    int signal = 0;
+    /// When the scheduler will end the job, in seconds since the epoch; 0 if nobody knows.
+    std::int64_t deadline_s = 0;
+    bool operator==(const Notify&) const = default;
+};
+
+using Down = std::variant<Assignment, Stop, Finish, Roster, Lead, Defer, Notify>;
 
 }  // namespace torchelastic::coordinator

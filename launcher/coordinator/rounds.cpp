@@ -32,11 +32,24 @@ std::vector<Successor> successors_among(const std::vector<Candidate>& nodes,
 
 }  // namespace
 
-void Coordinator::on_newcomers(Member&, const Event&, Instant now) {
+void Coordinator::on_running_timer(Member&, const Event&, Instant now) {
+    if (leaving_ && now >= leavers_) return go_on(*leaving_, now);
+    if (newcomers_ && now >= *newcomers_) return take_newcomers_in(now);
+    arm_running(now);
+}
+
+void Coordinator::arm_running(Instant now) {
+    if (!leaving_ && !newcomers_) return;
+    const Instant next =
+        std::min(leaving_ ? leavers_ : Instant::max(), newcomers_.value_or(Instant::max()));
+    actions_.emplace_back(ArmTimer{std::max(now, next)});
+}
+
+void Coordinator::take_newcomers_in(Instant now) {
     const int waiting = members_.at(Place::ready);
-    const bool asked = std::exchange(newcomers_, false);
+    newcomers_.reset();
     // Whoever asked may be gone; and who has succeeded and left may be missed by a new round.
-    if (!asked || waiting == 0 || reachable_nodes() < plan_.min_nodes) return;
+    if (waiting == 0 || reachable_nodes() < plan_.min_nodes) return;
     stop_round(fmt::format("{} may join; forming a new round, at no cost of a restart",
                            count(static_cast<std::size_t>(waiting), "node")),
                now);
@@ -150,7 +163,6 @@ void Coordinator::form() {
     std::vector<Assignment> assignments = assign_ranks(candidates);
     phase_ = Phase::running;
     await_all_ = false;
-    newcomers_ = false;
     round_ += 1;
     started_ = 0;
     group_size_ = candidates.size();

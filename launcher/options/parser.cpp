@@ -2,6 +2,7 @@
 #include "options/parser.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string_view>
@@ -241,7 +242,19 @@ void read_output(Fields& fields, Options& options) {
     fields.read("event-log-handler", options.event_log, parse_event_log, true);
 }
 
+/// Which of them, only the plugin needs to know.
+Result<bool> parse_requeue(std::string_view text) {
+    constexpr std::array<std::string_view, 3> kEnds = {"preempt", "timeout", "node"};
+    for (const std::string& each : split(text, ',')) {
+        if (std::find(kEnds.begin(), kEnds.end(), each) == kEnds.end()) {
+            return failure(fmt::format("'{}' is none of preempt, timeout, node", printable(each)));
+        }
+    }
+    return true;
+}
+
 void read_restarts(Fields& fields, Options& options) {
+    fields.read("requeue-on", options.requeue, parse_requeue, true);
     fields.read("max-restarts", options.max_restarts, as_count);
     fields.read("signals-to-handle", options.signals_to_handle,
                 [](std::string_view text) -> Result<SignalList> { return parse_signals(text); });

@@ -80,6 +80,7 @@ struct Options {
     std::optional<std::string> local_addr;  ///< what this agent advertises; nothing: its own choice
     /// From SIGTERM to SIGKILL. The option, else TORCH_ELASTIC_SHUTDOWN_TIMEOUT, else 30 s.
     std::chrono::seconds shutdown_timeout{30};
+    bool requeue = false;  ///< --requeue-on: the Slurm plugin acts on it
     SignalList signals_to_handle = parse_signals("SIGTERM,SIGINT,SIGHUP,SIGQUIT");
     WorkerStore worker_store = WorkerStore::automatic;
 

@@ -46,6 +46,10 @@ const Option kOptions[] = {
     {"signals-to-handle", 0, Kind::text, Group::restarts, "SIGNAL,...",
      "SIGTERM,SIGINT,SIGHUP,SIGQUIT", nullptr, true, false,
      "Signals that stop the job when the agent gets them"},
+    {"requeue-on", 0, Kind::list, Group::restarts, "preempt,timeout,node", nullptr,
+     "preempt,timeout,node", true, true,
+     "Ask Slurm to requeue the batch job if it ends by preemption, its time limit, or the loss of "
+     "nodes"},
     {"monitor-interval", 0, Kind::number, Group::restarts, "SECONDS", "0.1", nullptr, true, false,
      "Accepted for torchrun's sake, has no effect: the exit of a worker is an event, nobody polls"},
 

@@ -14,6 +14,7 @@ enum class Kind {
     integer,  ///< Python's int()
     number,   ///< Python's float()
     choice,   ///< one of `choices`
+    list,     ///< one or more of `choices`, with commas between
 };
 
 /// The headings of --help, in their order.
@@ -26,11 +27,11 @@ struct Option {
     Group group;
     const char* metavar;  ///< what stands for the value in --help; null for a flag
     const char* initial;  ///< the default, as the user would write it; null where there is none
-    const char*
-        choices;       ///< "a,b,c": for Kind::choice all there is, else what shells offer; or null
-    bool pet;          ///< PET_<NAME> gives a default, as in torchrun
-    bool srun;         ///< srun, sbatch and salloc learn it under --torchelastic
-    const char* help;  ///< a sentence without its full stop
+    const char* choices;  ///< "a,b,c": for Kind::choice and list all there is, else what shells
+                          ///< offer; or null
+    bool pet;             ///< PET_<NAME> gives a default, as in torchrun
+    bool srun;            ///< srun, sbatch and salloc learn it under --torchelastic
+    const char* help;     ///< a sentence without its full stop
 };
 
 extern const Option kOptions[];

@@ -266,12 +266,6 @@ void Group::limit_kill(Duration limit) {
     state_->kill_limit = limit;
 }
 
-void Group::signal_all(int signal) {
-    for (Member& member : state_->members) {
-        member.child.signal_group(signal);
-    }
-}
-
 std::size_t Group::running() const {
     return state_->running();
 }
@@ -281,6 +275,13 @@ pid_t Group::pid(int local_rank) const {
         if (member.local_rank == local_rank) return member.pid;
     }
     return 0;
+}
+
+std::vector<pid_t> Group::running_pids() const {
+    std::vector<pid_t> pids;
+    for (const Member& member : state_->members)
+        pids.push_back(member.child.status() ? 0 : member.pid);
+    return pids;
 }
 
 }  // namespace torchelastic::process

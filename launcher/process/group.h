@@ -64,14 +64,14 @@ public:
     /// down a process with much pinned GPU memory takes the driver many seconds.
     void limit_kill(Duration limit);
 
-    /// Passes a signal on to the process group of every worker that still runs.
-    void signal_all(int signal);
-
     /// Workers that have not exited.
     std::size_t running() const;
 
     /// The pid of a worker, dead or alive; 0 if there is no such local rank.
     pid_t pid(int local_rank) const;
+
+    /// Those of the workers that run, 0 for the others; in the order in which they were given.
+    std::vector<pid_t> running_pids() const;
 
 private:
     struct State;

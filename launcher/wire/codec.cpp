@@ -20,8 +20,9 @@ using nlohmann::json;
 using namespace coordinator;
 
 constexpr std::array<const char*, std::variant_size_v<Message>> kKinds = {
-    "ping",  "farewell", "hello",  "unable", "ready",  "started", "failed", "succeeded", "leaving",
-    "ended", "report",   "assign", "stop",   "finish", "roster",  "lead",   "defer"};
+    "ping",      "farewell", "hello", "unable", "ready",    "started", "failed",
+    "succeeded", "leaving",  "ended", "report", "notified", "assign",  "stop",
+    "finish",    "roster",   "lead",  "defer",  "notify"};
 
 /// Bytes of workers (messages, tracebacks, paths) need not be UTF-8, which CBOR text must be: they
 /// travel as byte strings.
@@ -201,6 +202,9 @@ void visit(auto& on, Succeeded& m) {
 void visit(auto& on, Leaving& m) {
     on("signal", m.signal);
 }
+void visit(auto& on, Notified& m) {
+    on("signal", m.signal);
+}
 void visit(auto& on, Assignment& m) {
     on("round", m.round);
     on("restart_count", m.restart_count);
@@ -247,6 +251,10 @@ void visit(auto& on, Lead& m) {
 }
 void visit(auto& on, Defer& m) {
     on("why", m.why);
+}
+void visit(auto& on, Notify& m) {
+    on("signal", m.signal);
+    on("deadline_s", m.deadline_s);
 }
 void visit(auto& on, Finish& m) {
     auto outcome = static_cast<unsigned>(m.verdict.outcome);

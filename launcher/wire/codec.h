@@ -19,12 +19,12 @@ struct Farewell {
     bool operator==(const Farewell&) const = default;
 };
 
-using Message =
-    std::variant<Ping, Farewell, coordinator::Hello, coordinator::Unable, coordinator::Ready,
-                 coordinator::Started, coordinator::Failed, coordinator::Succeeded,
-                 coordinator::Leaving, coordinator::Ended, coordinator::Report,
-                 coordinator::Assignment, coordinator::Stop, coordinator::Finish,
-                 coordinator::Roster, coordinator::Lead, coordinator::Defer>;
+using Message = std::variant<Ping, Farewell, coordinator::Hello, coordinator::Unable,
+                             coordinator::Ready, coordinator::Started, coordinator::Failed,
+                             coordinator::Succeeded, coordinator::Leaving, coordinator::Ended,
+                             coordinator::Report, coordinator::Notified, coordinator::Assignment,
+                             coordinator::Stop, coordinator::Finish, coordinator::Roster,
+                             coordinator::Lead, coordinator::Defer, coordinator::Notify>;
 
 std::string encode(const Message& message);
 

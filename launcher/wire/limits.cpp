@@ -46,8 +46,23 @@ const char* check(const Failed& failed) {
     return within(failed.failure.exit_code, 0, kLastCode) ? nullptr : "exit_code";
 }
 
+template <class Kind>
+const char* check_signal(const Kind& message) {
+    return within(message.signal, 1, kLastSignal) ? nullptr : "signal";
+}
+
 const char* check(const Leaving& leaving) {
-    return within(leaving.signal, 1, kLastSignal) ? nullptr : "signal";
+    return check_signal(leaving);
+}
+
+const char* check(const Notified& notified) {
+    return check_signal(notified);
+}
+
+/// The time is compared and shown, never counted on.
+const char* check(const Notify& notify) {
+    if (const char* field = check_signal(notify)) return field;
+    return notify.deadline_s >= 0 ? nullptr : "deadline_s";
 }
 
 const char* check(const Finish& finish) {

@@ -170,7 +170,7 @@ void World::hear(Node& node, const Down& message) {
         node.succession.stopped(stop->restart_count);
         return handle(node, *stop);
     }
-    handle(node, std::get<Finish>(message));
+    if (const auto* finish = std::get_if<Finish>(&message)) handle(node, *finish);
 }
 
 void World::exit(Node& node, const Verdict& verdict) {

@@ -42,6 +42,7 @@ struct Job {
             if (auto* arm = std::get_if<ArmTimer>(&each)) alarm = arm->at;
             if (auto* done = std::get_if<Done>(&each)) ended = std::move(*done);
             if (auto* note = std::get_if<Note>(&each)) notes.push_back(note->text);
+            if (auto* ask = std::get_if<AskDeadline>(&each)) deadlines_asked.push_back(ask->signal);
         }
     }
     template <class T>
@@ -51,6 +52,9 @@ struct Job {
     void time_up() {
         now = alarm;
         take(coordinator.handle({"", TimeUp{}}, now));
+    }
+    void deadline(int signal, std::int64_t at_s) {
+        take(coordinator.handle({"", DeadlineKnown{signal, at_s}}, now));
     }
     Card card(int node) const {
         const std::string id = "n" + std::to_string(node);
@@ -82,6 +86,11 @@ struct Job {
     }
     void succeed(int node) { event(node, Succeeded{coordinator.round()}); }
     void leave(int node) { event(node, Leaving{SIGTERM}); }
+    /// And no other node does.
+    void leave_alone(int node) {
+        leave(node);
+        time_up();
+    }
     void end(int node) { event(node, Ended{}); }
     void lose(int node) { event(node, Lost{"connection reset by peer"}); }
 
@@ -106,6 +115,7 @@ struct Job {
     Instant alarm{};
     std::vector<Send> sent;
     std::vector<std::string> notes;
+    std::vector<int> deadlines_asked;
     std::optional<Done> ended;
 };
 

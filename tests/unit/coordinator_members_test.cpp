@@ -152,7 +152,7 @@ TEST(Coordinator, lets_a_node_leave_if_min_remains) {
     Job job({.min_nodes = 2, .max_nodes = 3}, {1, 1, 1});
     job.run();
     job.told<Assignment>();
-    job.leave(2);
+    job.leave_alone(2);
     bool finished = false;
     for (const Send& each : job.sent) {
         finished |= each.agent == "n2" && std::holds_alternative<Finish>(each.message);
@@ -281,7 +281,7 @@ TEST(Coordinator, begins_no_round_while_a_leaving_node_stops_its_workers) {
     Job job({.min_nodes = 2, .max_nodes = 3}, {1, 1, 1});
     job.run();
     job.told<Assignment>();
-    job.leave(3);
+    job.leave_alone(3);
     for (const int node : {1, 2})
         job.ready(node);
     EXPECT_TRUE(job.told<Assignment>().empty()) << "n3's workers may still write";
@@ -293,7 +293,7 @@ TEST(Coordinator, takes_the_loss_of_a_leaving_node_for_its_last_word) {
     Job job({.min_nodes = 2, .max_nodes = 3}, {1, 1, 1});
     job.run();
     job.told<Assignment>();
-    job.leave(3);
+    job.leave_alone(3);
     for (const int node : {1, 2})
         job.ready(node);
     job.event(3, Lost{"silent for 3 s", false});

@@ -81,7 +81,7 @@ TEST(Roster, says_that_the_coordinators_node_takes_no_part) {
     Job job = led({.min_nodes = 2, .max_nodes = 3}, {1, 1, 1});
     job.run();
     job.told<Roster>();
-    job.leave(1);
+    job.leave_alone(1);
     job.end(1);
     for (const int node : {2, 3})
         job.ready(node);

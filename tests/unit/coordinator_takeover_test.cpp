@@ -308,6 +308,7 @@ TEST(Coordinator, counts_those_that_left_for_dead) {
         job.leave(node);
         job.end(node);
     }
+    job.time_up();
     for (const int node : {1, 2, 5})
         job.ready(node);
     EXPECT_EQ(job.coordinator.round(), 1);
@@ -318,7 +319,7 @@ TEST(Coordinator, counts_those_that_left_for_dead) {
 TEST(Coordinator, counts_those_that_it_gave_up_for_dead) {
     Job job = led({.min_nodes = 1, .max_nodes = 5}, {1, 1, 1, 1, 1});
     job.run();
-    job.leave(3);
+    job.leave_alone(3);
     for (const int node : {1, 2, 5})
         job.ready(node);
     job.time_up();  // neither n3 nor n4 has stopped its workers

@@ -82,7 +82,7 @@ TEST(Names, do_not_clash_with_slurm_s) {
 
 /// getopt_long refuses a prefix of several options. These were of one before, and are nothing that
 /// anybody types: --power, --share and --test-only, and --requeue cut short.
-const Names kLost{"po", "sh", "sha", "te", "req", "requ", "reque"};
+const Names kLost{"po", "sh", "sha", "te", "req", "requ", "reque", "requeu"};
 
 TEST(Names, leave_slurm_s_abbreviations_alone) {
     for (const Release& release : kReleases) {

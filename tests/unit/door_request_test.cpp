@@ -59,10 +59,27 @@ TEST(Value, is_refused_in_words) {
         {Kind::choice, "three", ""},
         {Kind::choice, "on", "--some-name=on: not one of one,two,three"},
         {Kind::choice, "one,two", "--some-name=one,two: not one of one,two,three"},
+        {Kind::list, "one", ""},
+        {Kind::list, "three,one", ""},
+        {Kind::list, "one,on", "--some-name=one,on: takes one or more of one,two,three"},
+        {Kind::list, "one,", "--some-name=one,: takes one or more of one,two,three"},
+        {Kind::list, ",", "--some-name=,: takes one or more of one,two,three"},
     };
     for (const Value& c : kCases) {
         EXPECT_EQ(complaint(option_of(c.kind, "one,two,three"), c.value), c.complaint);
     }
+}
+
+TEST(Requeue, is_for_the_end_that_the_user_named) {
+    const JobEnd scancel;
+    const JobEnd preemption{.preempted = true};
+    const JobEnd limit{.timed_out = true};
+    EXPECT_EQ(cause_of_end("interrupted", preemption), "preempt");
+    EXPECT_EQ(cause_of_end("interrupted", limit), "timeout");
+    EXPECT_EQ(cause_of_end("interrupted", scancel), "");
+    EXPECT_EQ(cause_of_end("node", scancel), "node");
+    EXPECT_EQ(cause_of_end("", preemption), "") << "the workers failed, or succeeded, before";
+    EXPECT_EQ(cause_of_end("nodes", limit), "");
 }
 
 TEST(Option, is_known_by_other_names_elsewhere) {

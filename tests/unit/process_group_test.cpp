@@ -192,7 +192,7 @@ TEST(Group, wakes_a_stopped_worker_to_let_it_end) {
     Ready ready;
     round.start({"trap 'echo bye; exit 4' TERM; echo; while :; do :; done"}, ready.stdio());
     ready.line();
-    round.group->signal_all(SIGSTOP);
+    ::kill(-round.group->pid(0), SIGSTOP);
     EXPECT_LT(round.stop(SIGTERM, seconds(20)), seconds(5));
     EXPECT_EQ(ready.line(), "bye");
     EXPECT_EQ(round.exits[0].status, ExitStatus::exited(4));

@@ -53,6 +53,7 @@ std::vector<Message> every_message() {
             Failed{4, failure},
             Succeeded{5},
             Leaving{15},
+            Notified{10},
             Ended{},
             Report{card, last, 3, true, {"n2", "n4"}},
             assignment,
@@ -60,7 +61,8 @@ std::vector<Message> every_message() {
             Finish{{Outcome::agent_lost, 1, "lost n3"}},
             Roster{last, "n1", 1, successors},
             Lead{3},
-            Defer{"node n4 still has a coordinator"}};
+            Defer{"node n4 still has a coordinator"},
+            Notify{10, 1790000000}};
 }
 
 TEST(Codec, brings_every_message_back) {
