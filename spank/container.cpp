@@ -12,37 +12,57 @@
 
 #include "spank/handover.h"
 #include "spank/node.h"
+#include "spank/variables.h"
 
 namespace torchelastic::door {
 
-void carry_agent(spank_t spank, const std::string& agent) {
-    const std::string file = agent + "-static";
+namespace {
+
+/// Equal for two processes that have the same "/".
+std::string own_root() {
     struct stat root {};
-    // Closed by exec: only what the task becomes gets it, not what slurmstepd starts for itself.
-    const int opened = eaccess(agent.c_str(), X_OK) == 0 && stat("/", &root) == 0
-                           ? open(file.c_str(), O_RDONLY | O_CLOEXEC)
-                           : -1;
-    if (opened < 0) {
-        slurm_verbose("torchelastic: no %s for a container: %s", file.c_str(), strerror(errno));
-        spank_unsetenv(spank, kDescriptor);
-        return;
-    }
-    const std::string identity = std::to_string(root.st_dev) + ":" + std::to_string(root.st_ino);
-    spank_setenv(spank, kDescriptor, std::to_string(opened).c_str(), 1);
+    if (stat("/", &root) != 0) return {};
+    return std::to_string(root.st_dev) + ":" + std::to_string(root.st_ino);
+}
+
+}  // namespace
+
+void carry_agent(spank_t spank, const std::string& agent) {
     spank_setenv(spank, kAgent, agent.c_str(), 1);
-    spank_setenv(spank, kRoot, identity.c_str(), 1);
+    spank_setenv(spank, kRoot, own_root().c_str(), 1);
+    // Closed by exec: only what the task becomes gets it, not what slurmstepd starts for itself.
+    const int opened = open((agent + "-static").c_str(), O_RDONLY | O_CLOEXEC);
+    if (opened < 0) {
+        spank_unsetenv(spank, kDescriptor);
+    } else {
+        spank_setenv(spank, kDescriptor, std::to_string(opened).c_str(), 1);
+    }
+}
+
+bool in_container(spank_t spank) {
+    return step_variable(spank, kRoot) != own_root();
 }
 
 std::string carried_agent(spank_t spank) {
-    char number[16] = "";
-    if (spank_getenv(spank, kDescriptor, number, sizeof(number)) != ESPANK_SUCCESS) return {};
+    const std::string number = step_variable(spank, kDescriptor);
     spank_unsetenv(spank, kDescriptor);
-    std::string path = std::string("/proc/self/fd/") + number;
-    if (access(path.c_str(), X_OK) == 0 && fcntl(std::atoi(number), F_SETFD, 0) == 0) return path;
-    const char* reason = strerror(errno);
-    slurm_error(
-        "torchelastic: cannot run the agent by %s: %s; a container needs /proc, mounted in it",
-        path.c_str(), reason);
+    if (number.empty() && in_container(spank)) {
+        slurm_error(
+            "torchelastic: node %s: this step is in a container, for which the node has no agent: "
+            "install %s-static there",
+            step_variable(spank, "SLURMD_NODENAME").c_str(), step_variable(spank, kAgent).c_str());
+        end_task();
+    }
+    if (number.empty()) return {};
+    std::string path = "/proc/self/fd/" + number;
+    if (access(path.c_str(), X_OK) == 0 && fcntl(std::atoi(number.c_str()), F_SETFD, 0) == 0) {
+        return path;
+    }
+    const int reason = errno;
+    slurm_error("torchelastic: cannot run %s-static by %s: %s; %s",
+                step_variable(spank, kAgent).c_str(), path.c_str(), std::strerror(reason),
+                reason == ENOENT ? "a container needs /proc, mounted in it"
+                                 : "let all users execute it (chmod 755)");
     end_task();
 }
 

@@ -14,8 +14,13 @@ namespace torchelastic::door {
 /// Without a static agent nothing happens.
 void carry_agent(spank_t spank, const std::string& agent);
 
-/// task_init: the path by which this task can start the carried agent; empty if there is none. Ends
-/// the task with a message where there is no /proc to start it by.
+/// task_init: whether the task has left the node's own "/". A plugin that comes later may still
+/// take it away.
+bool in_container(spank_t spank);
+
+/// task_init: the path by which this task can start the carried agent; empty if none is installed.
+/// Ends the task with a message if it is in a container and has no agent, or no /proc to start it
+/// by.
 std::string carried_agent(spank_t spank);
 
 }  // namespace torchelastic::door

@@ -182,10 +182,11 @@ void unseal_program(spank_t spank) {
     if (count > 0 && arguments != nullptr && arguments[0] != nullptr) unseal(arguments[0]);
 }
 
-void become_agent(spank_t spank, const std::string& agent, const Site& site) {
+void become_agent(spank_t spank, const Site& site) {
     require_one_task_per_node(spank);
+    const std::string agent = step_variable(spank, kAgent);
     const std::string carried = carried_agent(spank);
-    if (carried.empty()) require_agent(spank, agent);
+    if (!in_container(spank)) require_agent(spank, agent);
     int count = 0;
     char** arguments = nullptr;
     if (spank_get_item(spank, S_JOB_ARGV, &count, &arguments) != ESPANK_SUCCESS || count < 1) {

@@ -36,6 +36,6 @@ void hand_on_signalling(spank_t spank);
 /// task_init, in the task, as the user: makes the agent the program. If that cannot be, says why
 /// and ends the task with code 64; never returns an error, which Slurm would ignore (plugin
 /// "optional") or answer with a drained node (plugin "required").
-void become_agent(spank_t spank, const std::string& agent, const Site& site);
+void become_agent(spank_t spank, const Site& site);
 
 }  // namespace torchelastic::door

@@ -92,8 +92,7 @@ int slurm_spank_user_init(spank_t spank, int count, char** arguments) {
 
 int slurm_spank_task_init(spank_t spank, int count, char** arguments) {
     if (!door::serves(spank)) return 0;
-    const door::Site site = site_of(count, arguments);
-    door::become_agent(spank, agent_path(site), site);
+    door::become_agent(spank, site_of(count, arguments));
     return 0;
 }
 
