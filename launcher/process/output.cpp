@@ -175,7 +175,11 @@ void Output::State::on_pipes(int fd) {
     std::array<epoll_event, 64> found;
     const int count = ::epoll_wait(fd, found.data(), static_cast<int>(found.size()), 0);
     for (int i = 0; i < count; ++i) {
-        static_cast<WorkerPipe*>(found[static_cast<std::size_t>(i)].data.ptr)->wake();
+        auto& pipe = *static_cast<WorkerPipe*>(found[static_cast<std::size_t>(i)].data.ptr);
+        pipe.wake();
+        for (const auto& console : consoles) {
+            console->queue(pipe);  // epoll tells who was first
+        }
     }
     pump();
 }

@@ -1,6 +1,7 @@
 // Turns.
 #include "process/sink.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -29,6 +30,13 @@ Consoles Consoles::of(net::Loop& loop, int out, int err) {
 void Sink::add(std::shared_ptr<Source> source) {
     sources_.push_back(std::move(source));
     post_pump();
+}
+
+void Sink::queue(const Source& source) {
+    const auto found = std::find_if(sources_.begin(), sources_.end(),
+                                    [&](const auto& each) { return each.get() == &source; });
+    if (found == sources_.end() || source.within_line()) return;
+    sources_.splice(sources_.end(), sources_, found);
 }
 
 void Sink::say(std::string_view words) {

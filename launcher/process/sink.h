@@ -54,6 +54,10 @@ public:
 
     void add(std::shared_ptr<Source> source);
 
+    /// A source has something after it had nothing: its turn comes after those of all that had
+    /// something before.
+    void queue(const Source& source);
+
     /// Words of our own, whole lines, ahead of what sources have not shown. Beyond a megabyte they
     /// are dropped, and how much is said when there is room again.
     void say(std::string_view words);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Measures how much of what workers write the launcher takes on: into files, and from these to the
-console, side by side with this machine's torchrun; and counts what is lost of it."""
+console, side by side with this machine's torchrun; and without files into a pipe that all workers
+share; and counts what is lost of it."""
 
 import os
 import pathlib
@@ -46,10 +47,10 @@ class Bench:
         size = TOTAL // workers // LINE * LINE
         return [self.writer, self.fresh("marks"), size, LINE, chunk], size * workers
 
-    def rate(self, launcher, workers, chunk):
+    def rate(self, launcher, workers, chunk, run=()):
         """MB/s, from the first instruction of the first worker to the end of the launcher."""
         command, size = self.command(workers, chunk)
-        argv = [str(each) for each in (*launcher(workers), *command)]
+        argv = [str(each) for each in (*run, *launcher(workers), *command)]
         _, code = stopwatch.wall(argv)
         end = time.monotonic()
         harness.equal(code, 0, f"exit code of {' '.join(argv)}")
@@ -59,6 +60,12 @@ class Bench:
     def rates(self, workers, chunk):
         return bench.rounds(self.runs, lambda: self.rate(self.ours, workers, chunk),
                             lambda: self.rate(self.theirs, workers, chunk), self.torchrun_runs)
+
+    def shared(self, chunk):
+        """MB/s into a pipe, whose reader has nothing else to do."""
+        run = ("bash", "-o", "pipefail", "-c", '"$@" | cat >/dev/null', "bash")
+        return [self.rate(lambda n: self.ours(n, ()), WORKERS, chunk, run)
+                for _ in range(self.runs)]
 
     def without_launcher(self, workers, chunk):
         """MB/s of the same workers, each into a file of its own."""
@@ -116,6 +123,13 @@ class Bench:
         table.row("memory meanwhile, largest process",
                   [self.peak(self.ours, WORKERS, 64 << 10)],
                   [self.peak(self.theirs, WORKERS, 64 << 10)], "MB", "10 MB")
+        for chunk, words in ((64 << 10, "64 KB to a write"), (LINE, "one line to a write")):
+            table.row(f"without files, into one pipe, {words}", self.shared(chunk), "not whole",
+                      "MB/s", "500 MB/s" if chunk != LINE else "")
+        table.row("lines lost, split or mixed there, 64 KB to a write",
+                  self.lost(lambda n: self.ours(n, ()), WORKERS, 64 << 10), "", "", "0")
+        table.row("memory meanwhile", [self.peak(lambda n: self.ours(n, ()), WORKERS, 64 << 10)], "",
+                  "MB", "10 MB")
         only = [self.rate(lambda n: self.ours(n, ("--redirects=3",)), 1, 64 << 10)
                 for _ in range(self.runs)]
         table.row("1 worker, to a file only", only, "–", "MB/s", "1,000 MB/s")

@@ -2,8 +2,8 @@
    whose name tells when it began (µs of CLOCK_MONOTONIC), and puts that many bytes on its stdout, in
    lines of LINE bytes that tell its rank and their number, CHUNK bytes to a write(2), which may end
    within a line. `writer --check LINE` reads what a launcher shows of such workers, the text up to
-   the first colon being the prefix, and prints how many lines there are, and how many are whole and
-   the next of their rank. */
+   the first colon, if there is one, being the prefix, and prints how many lines there are, and how
+   many are whole and the next of their rank. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -82,8 +82,9 @@ static int check(size_t size) {
     char* line = NULL;
     size_t room = 0;
     for (ssize_t length = 0; (length = getline(&line, &room, stdin)) > 0; ++lines) {
-        const char* text = strchr(line, ':');
-        if (!text || (size_t)(line + length - ++text) != size) continue;
+        const char* colon = strchr(line, ':');
+        const char* text = colon ? colon + 1 : line;
+        if ((size_t)(line + length - text) != size) continue;
         const int rank = atoi(text);
         if (rank < 0 || rank >= kRanks) continue;
         if (!next[rank]) next[rank] = first_line(size, rank);

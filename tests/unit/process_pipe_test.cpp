@@ -55,6 +55,18 @@ TEST(WorkerPipe, shows_whole_lines_of_several) {
     EXPECT_EQ(piped.line(), "half a line");
 }
 
+TEST(WorkerPipe, keeps_the_order_of_two_streams) {
+    Piped piped;
+    const Fd out = piped.pipe(Shown::out);
+    const Fd err = piped.pipe(Shown::err);
+    for (int i = 0; i < 4; ++i) {
+        say(i % 2 == 0 ? err : out, "first\n");
+        say(i % 2 == 0 ? out : err, "second\n");
+        EXPECT_EQ(piped.line(), "first");
+        EXPECT_EQ(piped.line(), "second");
+    }
+}
+
 TEST(WorkerPipe, shows_what_nobody_ends_and_parts_it_from_what_others_say) {
     Piped piped;
     const Fd one = piped.pipe();
