@@ -232,7 +232,7 @@ TEST_F(Failures, of_a_missing_script_are_told_before_python_starts) {
     options::Options options;
     const auto told = [&](const std::string& script) {
         options.script = script;
-        const auto found = find_script(options, {});
+        const auto found = find_script(options, {{"PATH", "/nowhere:/usr/bin:/bin"}});
         return found ? "" : found.error().text();
     };
     EXPECT_EQ(told(write("train.py", "")), "");
@@ -245,6 +245,13 @@ TEST_F(Failures, of_a_missing_script_are_told_before_python_starts) {
     EXPECT_EQ(told(folder_), "");
     for (const char* each : {"-", "/dev/null"})
         EXPECT_EQ(told(each), "") << each;
+
+    for (const std::string word : {"sh", "/bin/sh", "python"}) {
+        EXPECT_EQ(told(word),
+                  "start " + word +
+                      ": it is a program, not a Python script: give --no-python, or leave it out "
+                      "if a script follows");
+    }
 
     options.script = missing;
     EXPECT_TRUE(find_script(options, {{"PYTHON_EXEC", "/opt/in-a-container"}}));
