@@ -8,6 +8,7 @@ The data is made up (noisy pictures of ten shapes), so that it runs anywhere, an
 """
 
 import argparse
+import gc
 import itertools
 import os
 import signal
@@ -143,6 +144,10 @@ def main():
                 print(f"epoch {epoch} of {options.epochs}: loss {loss:.4f}", flush=True)
 
     dist.destroy_process_group()
+    # The model's cycle of references keeps Gloo's threads alive: torch 2.6 may abort if the
+    # interpreter ends before them.
+    del model, optimizer
+    gc.collect()
 
 
 if __name__ == "__main__":
