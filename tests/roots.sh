@@ -88,6 +88,7 @@ in_root() {
             root=$1 source_tree=$2
             shift 2
             mkdir -p "$root/src"
+            mount --bind "$root" "$root"  # who unshares mounts in there wants / to be one
             mount --bind -o ro "$source_tree" "$root/src"
             mount --rbind /dev "$root/dev"
             mount --rbind /sys "$root/sys"

@@ -214,6 +214,8 @@ class Cluster:
     def start(self, *argv, python=None, **environment):
         """Runs a program on the login node as an ordinary user; returns its Job. The shared home is
         its working directory. `python`: an interpreter that workers are to find first."""
+        if "USE_LIBUV" in os.environ:  # for a torch that was built without it
+            environment.setdefault("USE_LIBUV", os.environ["USE_LIBUV"])
         if python:
             path = self.run("printenv", "PATH").output.strip()
             environment["PATH"] = f"{os.path.dirname(python)}:{path}"

@@ -96,7 +96,10 @@ no_steps() { out=$("$cluster" run squeue --noheader --steps) && [[ -z $out ]]; }
 all_idle() { out=$("$cluster" run sinfo -h -N -o '%N %T') && ! grep -qv ' idle$' <<<"$out"; }
 
 # An environment without what differs from job to job, and without srun's "queued and waiting".
-calm() { grep -vE '^srun: |^SLURM_(JOB_?ID|TASK_PID|SRUN_COMM_PORT|STEP_LAUNCHER_PORT)=' | sort; }
+calm() {
+    grep -vE '^srun: |^SLURM_(JOB_?ID|JOB_SLUID|JOB_(START|END)_TIME|TASK_PID)=' |
+        grep -vE '^SLURM_(SRUN_COMM_PORT|STEP_LAUNCHER_PORT)=' | sort
+}
 
 "$cluster" down  # what a run that was killed may have left
 "$cluster" up --nodes 3 --gpus 2 --agent "$scratch/torchelastic" --plugin "$plugin" || exit 1

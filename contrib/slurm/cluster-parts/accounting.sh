@@ -1,7 +1,8 @@
+#!/bin/bash
 # What sacct asks: slurmdbd, and a MariaDB of the cluster's own below it. The database lives in
 # memory, in a folder that only root on the login node sees, and listens on a socket in it alone, so
 # that it need not ask for a password. Part of contrib/slurm/cluster, which sources it.
-# shellcheck shell=bash disable=SC2154
+# shellcheck disable=SC2154
 
 require_database() {
     local program

@@ -1,8 +1,9 @@
+#!/bin/bash
 # The control groups of a cluster that asked for them: below the group of whoever starts it, one
 # group per node in every hierarchy. A node sees its own as the root, so that its slurmd makes
 # slurm_n1/uid_2077/job_1 in it and clusters side by side do not meet. Version 1 only.
 # Part of contrib/slurm/cluster, which sources it.
-# shellcheck shell=bash disable=SC2154
+# shellcheck disable=SC2154
 
 readonly hierarchies=(/sys/fs/cgroup/{freezer,cpuset,memory,devices,cpuacct,cpu})
 

@@ -1,6 +1,7 @@
+#!/bin/bash
 # The nodes of a cluster as sets of Linux namespaces: how they start, how one enters them, how they
 # end, and which processes are theirs. Part of contrib/slurm/cluster, which sources it.
-# shellcheck shell=bash disable=SC2154
+# shellcheck disable=SC2154
 
 # Node names do not resolve, as on some real clusters: a node's hosts file has its own name only,
 # and Slurm needs no more than NodeAddr= in slurm.conf.
@@ -57,7 +58,7 @@ require_alive() { init_of "$1" >/dev/null || die "$1 is dead: run 'cluster boot 
 enter() {
     local pid
     pid=$(init_of "$1") || return
-    entered=(nsenter -t "$pid" --net --uts --ipc --mount)
+    entered=(nsenter -t "$pid" --net --uts --ipc --mount --root)
     [[ $1 == login ]] || entered+=(--pid setpriv --pdeathsig TERM)
     entered+=("${as_root[@]}")
 }

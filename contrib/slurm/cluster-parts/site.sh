@@ -1,6 +1,7 @@
+#!/bin/bash
 # The files of a cluster: users, configuration of Slurm, stand-in devices, copies of the programs.
 # Part of contrib/slurm/cluster, which sources it.
-# shellcheck shell=bash disable=SC2154
+# shellcheck disable=SC2154
 
 write_state() { # GPUS...
     local node gpus n=0 uid
