@@ -13,6 +13,12 @@
 #define TORCHELASTIC_HEALTH "none"
 #endif
 
+#ifdef TORCHELASTIC_NO_HWLOC
+#define TORCHELASTIC_NUMA "  NUMA binding  none: there was no libhwloc.a\n"
+#else
+#define TORCHELASTIC_NUMA ""
+#endif
+
 namespace torchelastic {
 
 const char* version() {
@@ -29,8 +35,7 @@ const char* version() {
            "\n"
            "  etcd module   " TORCHELASTIC_ETCD
            "\n"
-           "  health port   " TORCHELASTIC_HEALTH
-           "\n"
+           "  health port   " TORCHELASTIC_HEALTH "\n" TORCHELASTIC_NUMA
            "  libraries     " TORCHELASTIC_LIBRARIES "\n";
 }
 
