@@ -54,7 +54,7 @@ const slurm_job_info_t* find(const job_info_msg_t& jobs, std::uint32_t id) {
 void ask(const std::string& word) {
     const auto& [file, ends, job] = slip;
     job_info_msg_t* jobs = nullptr;
-    if (slurm_load_job(&jobs, job, 0) != SLURM_SUCCESS) {
+    if (slurm_load_job(&jobs, JobArgument{job}, 0) != SLURM_SUCCESS) {
         return slurm_error("torchelastic: --requeue-on=%s: cannot ask Slurm about job %u: %s",
                            ends.c_str(), job, slurm_strerror(errno));
     }
@@ -74,7 +74,7 @@ void ask(const std::string& word) {
             "submits can be requeued",
             ends.c_str(), job);
     }
-    if (slurm_requeue(job, 0) != SLURM_SUCCESS) {
+    if (slurm_requeue(JobArgument{job}, 0) != SLURM_SUCCESS) {
         // Slurm requeues by itself what its own settings say, and what another node asked for.
         if (errno == ESLURM_JOB_PENDING) return;
         return slurm_error("torchelastic: --requeue-on=%s: Slurm does not requeue job %u: %s",

@@ -15,6 +15,21 @@ namespace torchelastic::door {
 /// Step ids from here on are Slurm's own steps: batch script, extern, interactive.
 constexpr std::uint32_t kFirstSpecialStep = 0xFFFFFFF0;
 
+/// A job as an argument of slurm_load_job and slurm_requeue: its number, for Slurm 26.05 the id of
+/// no step of it.
+struct JobArgument {
+    std::uint32_t number;
+
+    operator std::uint32_t() const { return number; }
+    operator slurm_step_id_t() const {
+        slurm_step_id_t id{};
+        id.job_id = number;
+        id.step_id = NO_VAL;
+        id.step_het_comp = NO_VAL;
+        return id;
+    }
+};
+
 }  // namespace torchelastic::door
 
 // At hand in srun and slurmstepd (libslurmfull). Weak: a Slurm that lacks one of them still loads
