@@ -9,6 +9,7 @@
 #include "agent/error_file.h"
 #include "agent/last_lines.h"
 #include "agent/script.h"
+#include "base/text.h"
 #include "net/host.h"
 #include "process/prefix.h"
 
@@ -36,6 +37,16 @@ std::string short_hostname() {
 
 std::int64_t microseconds(WallTime at) {
     return std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
+}
+
+/// Both ends of two pipes, and what starting and watching a worker takes.
+constexpr rlim_t kDescriptors = 6;
+constexpr rlim_t kOurs = 64;
+
+bool pipes_fit(int workers) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;
+    return limit.rlim_cur >= kOurs + kDescriptors * static_cast<rlim_t>(workers);
 }
 
 }  // namespace
@@ -126,10 +137,11 @@ Result<process::Worker> Workers::prepare(int local_rank, const process::Routes& 
     }
     // Several nodes have one stdin between them, which Slurm copies to each: nobody's to read.
     if (!setup_.alone) worker.stdio.in = process::Stdio::In::null;
+    const std::string attempt = "start " + printable(worker.command.argv[0], 512);
     auto out = stream(to.out, Shown::out, in + "/stdout.log");
-    if (!out) return failure(std::move(out).error());
+    if (!out) return failure(std::move(out).error().because(attempt));
     auto err = stream(to.err, Shown::err, in + "/stderr.log");
-    if (!err) return failure(std::move(err).error());
+    if (!err) return failure(std::move(err).error().because(attempt));
     worker.stdio.out = std::move(*out);
     worker.stdio.err = std::move(*err);
     return worker;
@@ -144,7 +156,7 @@ Result<process::Stream> Workers::stream(const process::Route& route, process::Ou
             return process::Stream::null();
         case process::Route::To::pipe: {
             auto pipe = output_.pipe(shown);
-            if (!pipe) return failure(std::move(pipe).error().because("show a worker's lines"));
+            if (!pipe) return failure(std::move(pipe).error());
             return process::Stream::open(*pipe);
         }
         case process::Route::To::console:
@@ -202,9 +214,14 @@ process::Routes Workers::routes(int local_rank) const {
 
 std::vector<process::Routes> Workers::all_routes() const {
     std::vector<process::Routes> all;
+    all.reserve(static_cast<std::size_t>(setup_.setting.workers));
     for (int rank = 0; rank < setup_.setting.workers; ++rank)
         all.push_back(routes(rank));
-    process::part(all, output_.mixing());
+    if (pipes_fit(setup_.setting.workers)) {
+        process::part(all, output_.mixing());
+    } else {
+        log_.info("no pipe for each of so many workers (ulimit -n): their lines may mix");
+    }
     return all;
 }
 

@@ -15,16 +15,22 @@ namespace {
 constexpr std::size_t kChunk = 64UL * 1024;  // what a pipe holds
 constexpr auto kReadable = EPOLLIN | EPOLLONESHOT;
 
+Error no_pipe() {
+    const int code = errno;
+    Error error = Error::from_errno("make a pipe", code);
+    return code == EMFILE ? Error(error.text() + " (the limit is ulimit -n)") : error;
+}
+
 }  // namespace
 
 Result<WorkerPipe::Ends> WorkerPipe::open(int epoll) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return failure(Error::from_errno("make a pipe"));
+    if (::pipe2(ends, O_CLOEXEC) != 0) return failure(no_pipe());
     Fd read(ends[0]);
     Fd write(ends[1]);
     if (write.get() <= 2) {  // where the child puts other things
         write = Fd(::fcntl(ends[1], F_DUPFD_CLOEXEC, 3));
-        if (!write) return failure(Error::from_errno("duplicate a pipe"));
+        if (!write) return failure(no_pipe());
     }
     ::fcntl(read.get(), F_SETFL, O_NONBLOCK);  // of this end alone
     const int fd = read.get();
