@@ -57,14 +57,19 @@ std::string about_cores(const Share& share) {
     const long workers = by_gpu ? share.visible.value_or(1) : number(share.workers).value_or(1);
     if (workers <= *share.cores) return {};
     const bool counted = is_one_of("cpus-per-task", share.asked);
-    const std::string option = counted                           ? "--cpus-per-task (-c)"
-                               : is_one_of("exact", share.asked) ? "--exact"
-                                                                 : "the step's options";
+    std::string option = "--exact";
+    if (counted) {
+        option = "--cpus-per-task (-c)";
+    } else if (is_one_of("exclusive", share.asked)) {
+        option = "srun's --exclusive, which implies --exact,";
+    } else if (!is_one_of("exact", share.asked)) {
+        option = "SLURM_EXACT or the like";
+    }
     return std::to_string(workers) + " workers share " + several(*share.cores, "CPU core") +
            " of the job's " + std::to_string(*share.of_cores) + " on node " + share.node + ": " +
-           option + " counted for the agent alone; " +
-           (counted ? "leave it out or make it the node's number"
-                    : "leave it out or add --cpus-per-task with the node's number");
+           option + " counts for the agent alone; leave it out or " +
+           (counted ? "make it the node's number of CPUs"
+                    : "add --cpus-per-task with the node's number of CPUs");
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ void note_share(CommandLine& line, std::string_view name) {
 /// A long option; `value` is what stands behind its "=", null if nothing does.
 void note(CommandLine& line, std::string_view name, const char* value) {
     constexpr std::string_view kShares =
-        " exact overlap cpus-per-task gpus-per-task tres-per-task gpu-bind ";
+        " exact exclusive overlap cpus-per-task gpus-per-task tres-per-task gpu-bind ";
     line.tasks |= name == "ntasks" || name == "ntasks-per-gpu";
     line.interactive |= name == "interactive";
     line.multi_prog |= is_short_for(name, "multi-prog", 3);

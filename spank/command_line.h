@@ -13,8 +13,9 @@ struct CommandLine {
     bool multi_prog = false;      ///< --multi-prog
     bool interactive = false;     ///< --interactive: salloc's own shell
     bool tasks = false;           ///< -n or --ntasks-per-gpu
-    /// Options that hand out a part of a node: those of "exact", "overlap", "cpus-per-task",
-    /// "gpus-per-task", "tres-per-task" and "gpu-bind" that were given, commas between.
+    /// Options that hand out a part of a node: those of "exact", "exclusive", "overlap",
+    /// "cpus-per-task", "gpus-per-task", "tres-per-task" and "gpu-bind" that were given, commas
+    /// between.
     std::string shares;
     std::optional<std::string> rdzv_backend;  ///< --rdzv-backend
     std::optional<std::string> nnodes;        ///< --nnodes

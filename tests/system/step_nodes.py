@@ -81,8 +81,9 @@ def shares_of_a_node(cluster):
     four = f"{ELASTIC} --nproc-per-node=4"
     silent = [f"{four} true", f"{four} --exact -c4 true", f"{four} --gpus-per-node=2 true",
               f"{ELASTIC} --exact true", f"{ELASTIC} --nproc-per-node=2 -c2 true"]
-    told = {f"{four} --exact true": "4 workers share 1 CPU core of the job's 8 on node n3: --exact",
-            f"{four} -c2 true": r"4 workers share 2 CPU cores .*: --cpus-per-task \(-c\) counted",
+    told = {f"{four} --exact true": "4 workers share 1 CPU core of the job's 8 on node n3: --exact counts",
+            f"{four} -c2 true": r"4 workers share 2 CPU cores .*: --cpus-per-task \(-c\) counts",
+            f"{four} --exclusive true": "srun's --exclusive, which implies --exact, counts for",
             f"{ELASTIC} --nproc-per-node=gpu --gpus-per-task=1 true":
                 "--gpus-per-task counts for the agent, .* has 1 GPU: use --gpus-per-node=4"}
     ended = [f"{four} {tasks} true" for tasks in ("-n4", "--ntasks-per-node=4", "--ntasks-per-gpu=1",

@@ -71,7 +71,8 @@ TEST(CommandLine, tells_of_a_number_of_tasks) {
 }
 
 TEST(CommandLine, tells_of_options_that_share_a_node) {
-    EXPECT_EQ(scan({"srun", "--exact", "-c4", "prog", "--overlap"}).shares, "exact,cpus-per-task");
+    EXPECT_EQ(scan({"srun", "--exact", "--exclusive", "-c4", "prog", "--overlap"}).shares,
+              "exact,exclusive,cpus-per-task");
     EXPECT_EQ(scan({"srun", "-c", "4", "prog", "-c4"}).shares, "cpus-per-task");
     EXPECT_EQ(scan({"srun", "--gpus-per-task", "1", "--gpu-bind=none", "prog"}).shares,
               "gpus-per-task,gpu-bind");
