@@ -15,8 +15,10 @@ namespace torchelastic::slurm {
 
 namespace {
 
-/// Step ids from here on are Slurm's own: batch script, extern, interactive, pending.
+/// Step ids from here on are Slurm's own: batch script, extern, interactive, pending. Slurm 26.05
+/// writes them as negative numbers.
 constexpr std::uint32_t kFirstSpecialStep = 0xFFFFFFF0;
+constexpr std::int64_t kLeastSpecialStep = -16;
 
 const std::string* find(const Environment& environment, const char* name) {
     const auto found = environment.find(name);
@@ -152,7 +154,10 @@ Result<std::optional<Allocation>> read_allocation(const Environment& environment
     const auto fail = [](Error error) {
         return failure(std::move(error).because("read the Slurm step from the environment"));
     };
-    if (!find(environment, "SLURM_STEP_ID")) return std::nullopt;
+    const std::string* text = find(environment, "SLURM_STEP_ID");
+    if (!text) return std::nullopt;
+    const std::int64_t number = parse_int(*text).value_or(0);
+    if (number < 0 && number >= kLeastSpecialStep) return std::nullopt;
     const auto id = read_number(environment, "SLURM_STEP_ID");
     if (!id) return fail(id.error());
     if (*id >= kFirstSpecialStep) return std::nullopt;

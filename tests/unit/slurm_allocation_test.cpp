@@ -131,6 +131,7 @@ TEST(Allocation, is_absent_where_there_are_no_tasks) {
         step_with("SLURM_STEP_ID", "4294967290"),  // interactive
         step_with("SLURM_STEP_ID", "4294967291"),  // batch
         step_with("SLURM_STEP_ID", "4294967292"),  // extern
+        step_with("SLURM_STEP_ID", "-6"),          // interactive, as 26.05 writes it
     };
     for (const Environment& environment : kCases) {
         const auto read = read_allocation(environment);
@@ -148,7 +149,7 @@ struct Broken {
 TEST(Allocation, that_is_broken_says_how) {
     const Broken kCases[] = {
         {"SLURM_STEP_ID", "x", "SLURM_STEP_ID='x' is not a count"},
-        {"SLURM_STEP_ID", "-1", "SLURM_STEP_ID='-1' is not a count"},
+        {"SLURM_STEP_ID", "-17", "SLURM_STEP_ID='-17' is not a count"},
         {"SLURM_STEP_ID", "4294967296", "is not a count"},
         {"SLURM_JOB_ID", "", "SLURM_JOB_ID is not set"},
         {"SLURM_JOB_ID", "4\n2", "SLURM_JOB_ID='4\\x0a2' is not a count"},
