@@ -59,14 +59,17 @@ def expect_refusal(job, code, words, nodes=1):
     equal(count("plain copy", job.output), 0, "plain copies", job.output)
 
 
-NO_PLUGIN = (r"n3: error: execve\(\): /torchelastic: this node has no plugin for srun --torchelastic: "
+NO_PLUGIN = (r"error: execve\(\): /torchelastic: this node has no plugin for srun --torchelastic: "
              r"add it to plugstack.conf .*; not started: .*trace.sh: No such file")
 
 
 def no_plugin_on_a_node(cluster, site):
     for export in ("ALL", "NONE", "A=1"):
         with site.plugstack("n3", ""):
-            expect_refusal(run(cluster, "-w", "n3", f"--export={export}"), 2, NO_PLUGIN)
+            job = run(cluster, "-w", "n3", f"--export={export}")
+        expect_refusal(job, 2, NO_PLUGIN)
+        equal(count("^srun: error: n3: task 0: Exited with exit code 2$", job.output), 1, "the node",
+              job.output)
     equal(run(cluster, "-w", "n3").output, "plain copy n3 0\n", "with the plugin again")
 
 

@@ -34,10 +34,10 @@ def chosen_nodes(cluster):
     lines = [f"{ELASTIC} -N2 -w n4,n2 ./who.sh",
              f"{ELASTIC} -N2 -x n1,n3 ./who.sh",
              f"{ELASTIC} -N2 --relative=2 ./who.sh",
-             f"{ELASTIC} -N1 --nproc-per-node=2 ./who.sh",
+             f"{ELASTIC} -w n1 -N1 --nproc-per-node=2 ./who.sh",
              f"SLURM_HOSTFILE=hosts {ELASTIC} --distribution=arbitrary ./who.sh",
              f"{ELASTIC} --distribution=cyclic:fcyclic ./who.sh",
-             f"SLURM_HINT=nomultithread {ELASTIC} -N1 ./who.sh"]
+             f"SLURM_HINT=nomultithread {ELASTIC} -w n1 -N1 ./who.sh"]
     job = cluster.run("salloc", "-N4", "sh", "-c", "; ".join(lines))
     equal(job.code, 0, "exit code", job.output)
     expect_ranks(job.output, "n2 n4", "n2 n4", "n3 n4", "n1 n1", "n1 n3", "n1 n2 n3 n4", "n1")

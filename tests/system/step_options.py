@@ -39,7 +39,8 @@ PROLOG = """
 OF_A_WORKER = re.compile(
     r"^(GROUP_RANK|GROUP_WORLD_SIZE|LOCAL_RANK|LOCAL_WORLD_SIZE|MASTER_ADDR|MASTER_PORT|RANK|WORLD_SIZE|"
     r"ROLE_\w+|TORCHELASTIC_\w+|(TORCH_)?NCCL_ASYNC_ERROR_HANDLING)=")
-OF_A_STEP = re.compile(r"^SLURM_(JOB_?ID|STEP_ID|TASK_PID|SRUN_COMM_PORT|STEP_LAUNCHER_PORT)=")
+OF_A_STEP = re.compile(r"^SLURM_(JOB_?ID|JOB_SLUID|JOB_(START|END)_TIME|STEP_ID|TASK_PID|"
+                       r"SRUN_COMM_PORT|STEP_LAUNCHER_PORT)=")
 
 
 def samples(cluster):
@@ -129,7 +130,9 @@ def surroundings(cluster):
     of_worker = [each for each in elastic if OF_A_WORKER.match(each)]
     check(len(of_worker) > 12, "a worker's own variables", "\n".join(elastic))
     left = [each for each in elastic if each not in of_worker and not OF_A_STEP.match(each)]
-    equal(left, [each for each in plain if not OF_A_STEP.match(each)], "the rest")
+    rest = [each for each in plain if not OF_A_STEP.match(each)]
+    equal(sorted(set(left) ^ set(rest)), [], "lines that only one of both has")
+    equal(left, rest, "their order")
 
 
 def test():
