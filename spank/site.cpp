@@ -62,7 +62,7 @@ Site read_site(const std::vector<std::string>& words) {
         const std::string why = take(site, std::string_view(word).substr(0, equals), value);
         if (why.empty()) continue;
         if (!site.trouble.empty()) site.trouble += "; ";
-        site.trouble += "'" + word + "': " + why;
+        site.trouble.append("'").append(word).append("': ").append(why);
     }
     return site;
 }
