@@ -41,10 +41,11 @@ std::string program_file() {
 Result<std::string> find_module(const std::string& file, const std::vector<std::string>& folders,
                                 std::string_view origin) {
     if (!loads_modules()) {
-        return failure(fmt::format(
-            "torchelastic-static, the agent of steps in containers, loads no modules such as {} (to "
-            "meet by Slurm's step, c10d or static none is needed)",
-            file));
+        return failure(
+            fmt::format("torchelastic-static, the agent of steps in containers, loads no modules "
+                        "such as {} (to "
+                        "meet by Slurm's step, c10d or static none is needed)",
+                        file));
     }
     for (const std::string& folder : folders) {
         std::string path = fmt::format("{}/{}", folder, file);
