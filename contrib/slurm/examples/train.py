@@ -64,11 +64,12 @@ def save(path, model, optimizer, epoch, step):
     os.replace(path + ".new", path)
 
 
-def somebody_asks(device):
+def somebody_asks(votes):
     """Whether any rank was asked for a checkpoint: the same answer on all of them. The signal may
     have reached only one, and finds each somewhere else in its step."""
-    votes = torch.tensor([len(asked)], device=device)
-    asked.clear()
+    heard = len(asked)
+    del asked[:heard]  # the next one may come at any moment
+    votes.fill_(heard)
     dist.all_reduce(votes)
     return votes.item() > 0
 
@@ -107,9 +108,9 @@ def main():
     if os.path.exists(options.checkpoint):
         first_epoch, first_step = load(options.checkpoint, model, optimizer, device)
     place = torch.tensor([first_epoch, first_step, -first_epoch, -first_step], device=device)
-    # Kept until the end: torch 1.13's Gloo may let go of it late, and waits for ever if it is the
+    # Kept until the end: torch 1.13's Gloo may let go of them late, and waits for ever if it is the
     # last to do so while the process group goes.
-    highest = place.clone()
+    highest, votes = place.clone(), torch.zeros(1, device=device)
     dist.all_reduce(highest, dist.ReduceOp.MAX)
     if not torch.equal(highest, place):
         raise SystemExit(f"{options.checkpoint} is not the same file on all nodes")
@@ -129,7 +130,7 @@ def main():
             loss.backward()
             optimizer.step()
             total += torch.stack([loss.detach(), torch.ones_like(loss)])
-            noticed = somebody_asks(device)
+            noticed = somebody_asks(votes)
             if rank == 0 and (noticed or (step + 1) % options.checkpoint_every == 0):
                 save(options.checkpoint, model, optimizer, epoch, step + 1)
                 if noticed:
