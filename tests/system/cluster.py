@@ -76,14 +76,17 @@ def preemption_preempts(cluster):
 
 
 def crashed_up_is_tidied(cluster):
-    """`up` killed at work, then again, now to its end."""
+    """`up` killed at work, then again, now to its end; and once more, which is refused."""
     name = cluster.name
     cluster.command("down")
     up = harness.Job([harness.CLUSTER, "--name", name, "up", "--nodes", "8"])
-    wait_until(lambda: any("process" in trace for trace in traces(name)), 20, "a node is up")
+    pids = pathlib.Path("/var/lib/torchelastic-cluster", name, "run")
+    wait_until(lambda: (pids / "login.pid").exists(), 30, "the login node is up", up.output)
     up.kill()
     again = cluster.command("up", "--nodes", "2")
     equal(again.code, 0, "the next up", again.output)
+    third = cluster.command("up", "--nodes", "2")
+    check(third.code == 125 and "is up already" in third.output, "one more up", third.output)
     equal(cluster.run("srun", "-N2", "true").code, 0, "srun on it")
 
 

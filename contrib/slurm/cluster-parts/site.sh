@@ -104,14 +104,16 @@ make_devices() {
 
 # The partition "all" neither preempts nor is preempted.
 write_partitions() {
-    local mode=$preempt share='' always="Nodes=ALL MaxTime=INFINITE State=UP"
+    local mode=${preempt%:*} own grace='' share='' always="Nodes=ALL MaxTime=INFINITE State=UP"
     echo "PartitionName=all Default=YES $always ${preempt:+PriorityTier=1 PreemptMode=OFF}"
     [[ -n $preempt ]] || return 0
+    own=$mode
+    [[ $preempt != *:* ]] || grace=GraceTime=${preempt#*:}
     # Slurm wakes what it suspended by its gang scheduler, for partitions that may share.
     [[ $mode != suspend ]] || mode=suspend,gang share=OverSubscribe=FORCE:1
     echo "PreemptType=preempt/partition_prio"
     echo "PreemptMode=$mode"
-    echo "PartitionName=low PriorityTier=1 PreemptMode=$preempt $share $always"
+    echo "PartitionName=low PriorityTier=1 PreemptMode=$own $grace $share $always"
     echo "PartitionName=high PriorityTier=2 PreemptMode=OFF $share $always"
 }
 
