@@ -167,6 +167,8 @@ batch '#!/bin/bash
 echo "batch script: $(basename "$0") $(env | grep -cE "^(TORCHELASTIC|PET_)")"
 srun --max-restarts=1 train.py
 srun --torchelastic=off hostname
+printf "0-5 echo several programs\n" >multi.conf
+srun --torchelastic=off --multi-prog multi.conf
 ' -N3 --ntasks-per-node=2 --gpus-per-task=1 --cpus-per-task=3
 check "the batch script of an elastic job is left alone" lines 1 'batch script: slurm_script 0'
 check "its sruns are elastic, one task per node" lines 3 '^node=.*tasks=1\(x3\)\.$'
@@ -176,6 +178,7 @@ check "an agent sees all GPUs that the job has there" lines 3 ' SLURM_GPUS_ON_NO
 check "and all CPUs" lines 3 ' SLURM_CPUS_ON_NODE=6 '
 check "what the script said of CPUs is still told" lines 3 ' SLURM_CPUS_PER_TASK=3 '
 check "=off is a plain srun with the job's tasks" lines 6 '^n[123]$'
+check "also one of several programs" lines 6 '^several programs$'
 
 batch '#!/bin/bash
 #SBATCH --torchelastic
