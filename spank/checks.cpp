@@ -82,8 +82,10 @@ std::optional<long> length_of(spank_t spank, const char* variable) {
 
 /// SLURM_JOB_GPUS are those of the job's first node, whichever node it is read on.
 std::optional<long> gpus_of_job(spank_t spank, const std::string& node) {
+    const auto gpus = length_of(spank, "SLURM_JOB_GPUS");
+    if (!gpus) return std::nullopt;
     const std::string nodes = step_variable(spank, "SLURM_JOB_NODELIST", kLongestList);
-    return first_of(nodes) == node ? length_of(spank, "SLURM_JOB_GPUS") : std::nullopt;
+    return first_of(nodes) == node ? gpus : std::nullopt;
 }
 
 }  // namespace
@@ -96,10 +98,10 @@ void require_one_task_per_node(spank_t spank) {
     if (tasks == nodes) return;
     if (item(spank, S_JOB_NODEID) == 0 && task == 0) {  // once is enough
         slurm_error(
-            "torchelastic: this step has %u tasks on %u nodes, and one agent serves a whole "
+            "torchelastic: this step has %u tasks on %u node%s, and one agent serves a whole "
             "node: use --ntasks-per-node=1, and leave out -n, --ntasks-per-gpu and their like "
             "(--nproc-per-node is the number of workers)",
-            tasks, nodes);
+            tasks, nodes, nodes == 1 ? "" : "s");
     }
     end_task();
 }

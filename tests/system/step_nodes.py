@@ -98,7 +98,7 @@ def shares_of_a_node(cluster):
         check(re.search(told.get(line, ""), part), line, part)
         check("code 0" in part, line, part)
     for line, part in zip(ended, parts[len(silent) + len(told):]):
-        equal(count(r"4 tasks on 1 nodes, .* use --ntasks-per-node=1, and leave out -n", part), 1,
+        equal(count(r"4 tasks on 1 node, .* use --ntasks-per-node=1, and leave out -n", part), 1,
               line, part)
         check("code 64" in part, line, part)
 
