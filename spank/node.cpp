@@ -114,6 +114,18 @@ std::string name_of_user(spank_t spank) {
     return found != nullptr ? found->pw_name : std::to_string(getuid());
 }
 
+/// What srun --bcast copies without a name for the copy gets one of slurmstepd's choice, which it
+/// puts behind the folder's once this plugin is done. The same in 22.05 to 26.05.
+std::string program_of(spank_t spank, const std::string& argument) {
+    if (!argument.ends_with('/')) return argument;
+    std::uint32_t job = 0;
+    std::uint32_t step = 0;
+    spank_get_item(spank, S_JOB_ID, &job);
+    spank_get_item(spank, S_JOB_STEPID, &step);
+    return argument + "slurm_bcast_" + std::to_string(job) + "." + std::to_string(step) + "_" +
+           step_variable(spank, "SLURMD_NODENAME");
+}
+
 /// What the user has chosen wins, whether by option or by variable.
 void hand_on_defaults(spank_t spank, const Site& site) {
     const auto chosen = [&](const char* name) { return !step_variable(spank, name).empty(); };
@@ -198,7 +210,7 @@ void become_agent(spank_t spank, const Site& site) {
     advise(spank);
     hand_on(spank, kToken, step_variable(spank, kTokenCarrier));
     remove_traces(spank);
-    spank_setenv(spank, kScript, arguments[0], 1);
+    spank_setenv(spank, kScript, program_of(spank, arguments[0]).c_str(), 1);
     // Not an exec: TaskProlog, limits, TMPDIR and later plugins are still to come. Slurm has no
     // better way before 23.11 (spank_prepend_task_argv), and this one works in all versions.
     arguments[0] = strdup((carried.empty() ? agent : carried).c_str());

@@ -76,6 +76,14 @@ def nothing_on_the_path(cluster):
     expect_ranks(job.output, "n1 n2 n3 n4")
 
 
+def copied_program(cluster):
+    """Slurm names the copy only after the plugin has had its turn."""
+    for bcast in ("--bcast", "--bcast=/tmp/copy", "--bcast=/tmp/"):
+        job = cluster.run("srun", "-N2", bcast, "--torchelastic", "--no-python", "./who.sh")
+        equal(job.code, 0, bcast, job.output)
+        expect_ranks(job.output, "n1 n2")
+
+
 def shares_of_a_node(cluster):
     """One line each for what is a mistake, none for what may be meant; too many tasks end."""
     four = f"{ELASTIC} --nproc-per-node=4"
@@ -107,7 +115,7 @@ def test():
     with harness.Cluster() as cluster:
         cluster.script("who.sh", WHO)
         for case in (chosen_nodes, components_with_many_tasks, components_of_one_line,
-                     nothing_on_the_path, shares_of_a_node):
+                     nothing_on_the_path, copied_program, shares_of_a_node):
             harness.step(case.__name__.replace("_", " "))
             case(cluster)
 
