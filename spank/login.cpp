@@ -55,14 +55,15 @@ std::string environment(const char* name) {
 
 /// In a job of --gpus-per-task a step that asks for no GPUs gets one task's share, whatever its own
 /// number of tasks is. Slurm 22.05 tells of it in the first variable, 24.11 in the second.
-void claim_whole_nodes() {
-    std::string per_task = environment("SLURM_GPUS_PER_TASK");
-    if (per_task.empty()) per_task = gpus_of_task(environment("SLURM_TRES_PER_TASK"));
-    if (per_task.empty() || std::getenv("SLURM_GPUS_PER_NODE") != nullptr) return;
-    const std::string tasks = environment("SLURM_TASKS_PER_NODE");
+void claim_whole_nodes(const std::string& ending) {
+    const auto of_job = [&](const char* name) { return environment((name + ending).c_str()); };
+    std::string per_task = of_job("SLURM_GPUS_PER_TASK");
+    if (per_task.empty()) per_task = gpus_of_task(of_job("SLURM_TRES_PER_TASK"));
+    if (per_task.empty() || !of_job("SLURM_GPUS_PER_NODE").empty()) return;
+    const std::string tasks = of_job("SLURM_TASKS_PER_NODE");
     const std::string gpus = gpus_of_node(per_task, tasks);
     if (!gpus.empty()) {
-        setenv("SLURM_GPUS_PER_NODE", gpus.c_str(), 0);
+        setenv(("SLURM_GPUS_PER_NODE" + ending).c_str(), gpus.c_str(), 0);
     } else if (!tasks.empty()) {
         slurm_info(
             "warning: the job has %s tasks per node with GPUs %s for each, and an agent will "
@@ -93,6 +94,7 @@ void ask_for_one_task_per_node(bool tasks_given, std::string& added) {
     for (const std::string& ending : endings()) {
         for (const char* name : kForManyTasks)
             unsetenv((name + ending).c_str());
+        if (!ending.empty()) unsetenv((std::string(kCpusPerTask) + ending).c_str());
         const std::string per_node = "SLURM_NTASKS_PER_NODE" + ending;
         if (tasks_given || std::getenv("SLURM_JOB_ID") == nullptr) {
             // Both together can be impossible, which Slurm says less clearly than the nodes will.
@@ -138,7 +140,8 @@ void arrange_environment(const Site& site) {
     const bool by_job = outer != nullptr && read_switch(outer).value_or(false);
     const CommandLine line = own_command_line();
     if (!line.elastic.value_or(by_job) || line.interactive) return;
-    claim_whole_nodes();
+    for (const std::string& ending : endings())
+        claim_whole_nodes(ending);
     choose_mpi(line, site.mpi);
     if (const char* cpus = std::getenv(kCpusPerTask)) {
         setenv(kCpusCarrier, cpus, 1);

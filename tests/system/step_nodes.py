@@ -51,15 +51,17 @@ def batch(cluster, *lines):
 
 def components_with_many_tasks(cluster):
     code, output = batch(
-        cluster, "#SBATCH --torchelastic --nproc-per-node=2", "#SBATCH -N1 --ntasks-per-node=2",
-        "#SBATCH hetjob", "#SBATCH -N2 --ntasks-per-node=4",
+        cluster, "#SBATCH --torchelastic --nproc-per-node=gpu",
+        "#SBATCH -w n1 --ntasks-per-node=2 --gpus-per-task=1", "#SBATCH hetjob",
+        "#SBATCH -w n3,n4 --ntasks-per-node=4 --gpus-per-task=1 --cpus-per-task=2",
         "srun --no-python --het-group=0,1 ./who.sh",
         "srun --no-python --role=first ./who.sh : ./who.sh",
         "srun --torchelastic=off --het-group=0,1 hostname | sort | uniq -c")
     equal(code, 0, "exit code", output)
-    expect_ranks(output, "n1 n1 n2 n2 n3 n3", "n1 n1 n2 n2 n3 n3")
-    equal(re.findall(r"^ +(\d) n(\d)$", output, re.M), [("2", "1"), ("4", "2"), ("4", "3")],
+    expect_ranks(output, *["n1 n1 n3 n3 n3 n3 n4 n4 n4 n4"] * 2)
+    equal(re.findall(r"^ +(\d) n(\d)$", output, re.M), [("2", "1"), ("4", "3"), ("4", "4")],
           "tasks of the srun that is not elastic", output)
+    equal(count("warning: .* workers share", output), 0, "all CPUs are there", output)
 
 
 def components_of_one_line(cluster):
