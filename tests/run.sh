@@ -72,7 +72,7 @@ tidy() {
 }
 
 scripts() {
-    grep -rlE '^#!/bin/(ba)?sh' .ci contrib tests | xargs shellcheck --severity=warning
+    grep -rlE --exclude='*.py' '^#!/bin/(ba)?sh' .ci contrib tests | xargs shellcheck --severity=warning
 }
 
 stage "dependencies" contrib/slurm/install-deps.sh || exit 1
