@@ -41,7 +41,8 @@ database() {
         --skip-networking --skip-grant-tables --skip-log-bin --silent-startup \
         --performance-schema=off --innodb-flush-log-at-trx-commit=0 \
         --innodb-flush-method=nosync --innodb-doublewrite=0 --innodb-buffer-pool-size=32M \
-        --innodb-file-per-table=0 --innodb-lock-wait-timeout=900 --innodb-log-file-size=8M --aria-log-file-size=8M \
+        --innodb-file-per-table=0 --innodb-lock-wait-timeout=900 --innodb-log-file-size=8M \
+        --aria-log-file-size=8M \
         --innodb-data-file-path=ibdata1:4M:autoextend \
         --innodb-temp-data-file-path=ibtmp1:4M:autoextend "$@"
 }
