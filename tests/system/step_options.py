@@ -47,7 +47,7 @@ def samples(cluster):
     """Every option that srun lists as ours, with a value that it may have."""
     text = cluster.run("srun", "--help").output.partition("Options provided by plugins:")[2]
     options = re.findall(r"^ {6}--([a-z-]+)(?:=(\S+))?", text.split("GPU scheduling")[0], re.M)
-    values = {"N": "7", "SECONDS": "7", "LOW-HIGH": "7-9"}
+    values = {"N": "7", "SECONDS": "7", "LOW-HIGH": "7-9", "preempt,timeout,node": "preempt,node"}
     chosen = {}
     for name, metavar in options:
         choice = metavar.split("|")[0]
