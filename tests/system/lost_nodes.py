@@ -53,11 +53,15 @@ class Batch:
         equal(done.code, 0, "scontrol", done.output)
 
     def expect_success(self):
-        self.wait_until(lambda: "srun ended with" in self.output(), 60, "the job ends")
-        equal(count("^srun ended with 0$", self.output()), 1, "srun's exit code", self.output())
+        self.wait_until(lambda: "srun ended with" in self.output(), 120, "the job ends")
+        # srun of 24.11 and 26.05 has 1 for a lost node, whatever became of the others' tasks.
+        code = 0 if " 22." in self.cluster.run("srun", "--version").output else 1
+        equal(re.findall(r"^srun ended with (\d+)$", self.output(), re.MULTILINE), [str(code)],
+              "srun's exit code", self.output())
         equal(count(ADVICE, self.output()), 0, "lines that tell of --no-kill", self.output())
-        self.wait_until(lambda: "COMPLETED" in self.cluster.run("scontrol", "show", "job",
-                                                                self.id).output, 20, "COMPLETED")
+        state = "FAILED" if code else "COMPLETED"
+        self.wait_until(lambda: f"JobState={state}" in self.cluster.run(
+            "scontrol", "show", "job", self.id).output, 20, state)
         return self.output()
 
     def expect_ranks(self, *nodes):
@@ -79,7 +83,7 @@ def come_back(cluster, node):
 
 def others_train_on(cluster):
     checkpoint = cluster.home / "checkpoint.pt"
-    job = Batch(cluster, "--nnodes=2:4 train.py --epochs 2 --step-seconds 0.05 "
+    job = Batch(cluster, "--nnodes=2:4 train.py --epochs 2 --samples 1920 --step-seconds 0.1 "
                 "--checkpoint-every 2", python=cluster.python())
     job.wait_until(checkpoint.exists, 60, "there is a checkpoint")
     equal(cluster.command("cut", "n3").code, 0, "exit code of cluster cut")
