@@ -15,7 +15,7 @@ readonly packages=(
     libtorch-dev python3-torch
     slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 util-linux procps hostname
 )
-readonly on_cluster='^system\.(spank|restart|agent_killed|cgroups)$'
+readonly on_cluster='^system\.(spank|plugin_missing|plugin_unused|step_options|restart|agent_killed|cgroups)$'
 readonly dpkg_options=(path-exclude=/usr/share/{doc,man,locale,info}/'*')
 
 usage() {
