@@ -87,6 +87,7 @@ void Agent::follow(rdzv::Session session) {
 
 /// The connection to whoever coordinates, or is asked to, is gone.
 void Agent::lose(const std::string& why) {
+    workers_.hurry();  // the reader of our consoles may be cut off, too
     const bool died = session_->peer_died();
     if (reelection_ && reelection_->asks()) return reelection_->missed(why);
     handle(LinkLost{why});

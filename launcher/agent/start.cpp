@@ -266,8 +266,9 @@ private:
     /// came to its end by itself may not, if it has a name.
     void leave(const coordinator::Verdict& verdict) {
         if (std::exchange(leaving_, true)) return;
-        if (!rendezvous_) return end(verdict.exit_code);
         using coordinator::Outcome;
+        if (verdict.outcome == Outcome::coordinator_lost) stderr_.hurry(kLastWords);
+        if (!rendezvous_) return end(verdict.exit_code);
         const bool ended =
             verdict.outcome == Outcome::succeeded || verdict.outcome == Outcome::worker_failed;
         const bool named = !options_.rdzv_id.empty() && options_.rdzv_id != "none";

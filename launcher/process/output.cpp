@@ -350,6 +350,7 @@ Mixing Output::mixing() const {
 }
 
 Result<int> Output::pipe(Shown where) {
+    state_->hurried = false;
     auto watched = state_->open_epoll();
     if (!watched) return failure(std::move(watched).error());
     auto ends = WorkerPipe::open(state_->epoll);

@@ -64,7 +64,7 @@ public:
     /// follow() and pipe() may be called again after that.
     void finish(Duration limit, std::function<void(bool complete)> done);
 
-    /// From here on the limit holds for pipes, too.
+    /// Until the next pipe() the limit holds for pipes, too.
     void hurry();
 
 private:
