@@ -19,6 +19,7 @@ namespace torchelastic::door {
 namespace {
 
 constexpr const char* kOption = "requeue-on";
+constexpr useconds_t kTimeToBeHeard = 100000;
 
 /// Of this slurmstepd, which has one step: read when its variables may be gone.
 struct {
@@ -74,13 +75,16 @@ void ask(const std::string& word) {
             "submits can be requeued",
             ends.c_str(), job);
     }
+    // Said before it is done, and with time to arrive: srun is killed with the job.
+    slurm_spank_log("torchelastic: asking Slurm to requeue job %u (--requeue-on=%s)", job,
+                    cause.c_str());
+    usleep(kTimeToBeHeard);
     if (slurm_requeue(JobArgument{job}, 0) != SLURM_SUCCESS) {
         // Slurm requeues by itself what its own settings say, and what another node asked for.
         if (errno == ESLURM_JOB_PENDING) return;
         return slurm_error("torchelastic: --requeue-on=%s: Slurm does not requeue job %u: %s",
                            ends.c_str(), job, slurm_strerror(errno));
     }
-    slurm_spank_log("torchelastic: job %u is requeued (--requeue-on=%s)", job, cause.c_str());
 }
 
 }  // namespace

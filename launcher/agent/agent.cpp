@@ -22,7 +22,7 @@ using namespace coordinator;
 
 constexpr Duration kFarewell = std::chrono::seconds(2);
 
-/// A signal that reached this process so long ago, or later, has reached the workers as well.
+/// From the signal to the coordinator's word about it.
 constexpr Duration kSameSignal = std::chrono::seconds(5);
 
 }  // namespace
@@ -169,20 +169,19 @@ void Agent::told_to_end(int signal) {
     handle(Signalled{signal});
 }
 
-void Agent::notice(int signal) {
-    heard_[signal] = std::chrono::steady_clock::now();
+void Agent::notice(int signal, bool have_it) {
+    if (have_it) direct_[signal] = std::chrono::steady_clock::now();
     if (!lifecycle_.seeks_coordinator()) tell(Notified{signal});
 }
 
-/// Where Slurm signals every process by itself the workers have it already, if this process has.
 void Agent::pass_on(const Notify& notify) {
-    const auto heard = heard_.find(notify.signal);
-    const bool direct = setup_.workers.signals_reach_workers && heard != heard_.end() &&
-                        std::chrono::steady_clock::now() - heard->second < kSameSignal;
+    const auto direct = direct_.extract(notify.signal);
+    const bool have_it =
+        !direct.empty() && std::chrono::steady_clock::now() - direct.mapped() < kSameSignal;
     Notice notice{.event = Notice::Event::notify, .signal = notify.signal};
     notice.reason = signal_name(notify.signal) + " was sent to the job";
     if (notify.deadline_s > 0) notice.deadline = WallTime(std::chrono::seconds(notify.deadline_s));
-    workers_.notify(std::move(notice), direct);
+    workers_.notify(std::move(notice), have_it);
 }
 
 void Agent::handle(const Event& event) {

@@ -50,8 +50,9 @@ public:
     /// Someone asks this process to end.
     void told_to_end(int signal);
 
-    /// Someone sends a signal that is for the workers, of all nodes: the coordinator is told.
-    void notice(int signal);
+    /// Someone sends a signal that is for the workers, of all nodes: the coordinator is told. Those
+    /// of this node may `have_it` already.
+    void notice(int signal, bool have_it);
 
 private:
     void coordinate(rdzv::Host host);
@@ -84,7 +85,7 @@ private:
     Lifecycle lifecycle_;
     Workers workers_;
     Deadline deadline_;
-    std::map<int, Instant> heard_;  ///< when this process was sent a signal
+    std::map<int, Instant> direct_;  ///< when a signal reached the workers without us
     RoundStore store_;
 
     std::optional<Hub> hub_;                // this agent coordinates,

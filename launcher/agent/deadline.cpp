@@ -16,7 +16,7 @@ namespace torchelastic::agent {
 
 namespace {
 
-constexpr Duration kPatience = std::chrono::seconds(1);
+constexpr Duration kPatience = std::chrono::seconds(2);
 constexpr std::int64_t kNever = 0xFFFFFFFE;  // from here on Slurm's times mean that there is none
 
 std::int64_t as_time(std::string_view text) {
@@ -49,15 +49,24 @@ bool Deadline::start() {
     stdio.out = process::Stream::file(fmt::format("/proc/{}/fd/{}", ::getpid(), output_.get()));
     stdio.err = process::Stream::null();
     auto child = process::Child::start(
-        loop_, reaper_, command, stdio, [this](process::ExitStatus status, WallTime) {
-            std::array<char, 64> text{};
-            const ssize_t size = ::pread(output_.get(), text.data(), text.size(), 0);
-            const bool told = status.success() && size > 0;
-            finish(told ? as_time({text.data(), static_cast<std::size_t>(size)}) : fallback());
-        });
+        loop_, reaper_, command, stdio,
+        [this](process::ExitStatus status, WallTime) { read_answer(status); });
     if (!child) return false;
     squeue_ = std::move(*child);
     return true;
+}
+
+void Deadline::read_answer(process::ExitStatus status) {
+    // The very signal that the job is told of may hit it, where Slurm signals every process.
+    if (status.signal() != 0) {
+        return loop_.post([this] {
+            if (!waiting_.empty() && !start()) finish(fallback());
+        });
+    }
+    std::array<char, 64> text{};
+    const ssize_t size = ::pread(output_.get(), text.data(), text.size(), 0);
+    const bool told = status.success() && size > 0;
+    finish(told ? as_time({text.data(), static_cast<std::size_t>(size)}) : fallback());
 }
 
 void Deadline::finish(std::int64_t at_s) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "agent/environment.h"
 #include "base/fd.h"
@@ -21,12 +22,14 @@ public:
     Deadline(net::Loop& loop, process::Reaper& reaper, const Environment& environment)
         : loop_(loop), reaper_(reaper), environment_(environment), patience_(loop) {}
 
-    /// By squeue(1), if it is there and answers within a second, else by SLURM_JOB_END_TIME, which
-    /// Slurm 23.02 and later set when the job starts. Asked again meanwhile, one answer serves all.
+    /// By squeue(1), if it is there and answers within two seconds, else by SLURM_JOB_END_TIME,
+    /// which Slurm 23.02 and later set when the job starts. Asked again meanwhile, one answer
+    /// serves all.
     void ask(Answer answer);
 
 private:
     bool start();
+    void read_answer(process::ExitStatus status);
     void finish(std::int64_t at_s);
     std::int64_t fallback() const;
 

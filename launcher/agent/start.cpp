@@ -119,7 +119,7 @@ private:
         std::set<int> heard = ending_signals(options_);
         heard.insert({SIGUSR1, SIGUSR2});
         auto signals = net::Signals::open(loop_, {heard.begin(), heard.end()},
-                                          [this](int signal) { hear(signal); });
+                                          [this](const net::Signal& signal) { hear(signal); });
         if (!signals) return failure(std::move(signals).error());
         signals_.emplace(std::move(*signals));
 
@@ -231,24 +231,28 @@ private:
         const bool pmix = place_.backend == options::Backend::pmix;
         reminder_.arm(kReminder, [this, pmix, conf] {
             const std::string met = rendezvous_->trouble();
-            log_.warning(
-                fmt::format("no word from the coordinator's node yet; waiting {} s in all ({}){}",
-                            (pmix ? conf.pmix_timeout : conf.join_timeout).count(),
-                            pmix ? "pmix_timeout" : "join_timeout",
-                            met.empty() ? "" : "; the last attempt met: " + printable(met, 400)));
+            const std::string who =
+                place_.allocation ? place_.allocation->nodes.front() : "the node";
+            log_.warning(fmt::format(
+                "no word from {} yet, whose agent coordinates; waiting {} s in all ({}){}", who,
+                (pmix ? conf.pmix_timeout : conf.join_timeout).count(),
+                pmix ? "pmix_timeout" : "join_timeout",
+                met.empty() ? "" : "; the last attempt met: " + printable(met, 400)));
         });
     }
 
-    void hear(int signal) {
-        if (ending_signals(options_).contains(signal)) stderr_.hurry(kLastWords);
+    void hear(const net::Signal& signal) {
+        if (ending_signals(options_).contains(signal.number)) stderr_.hurry(kLastWords);
         if (ended_ || leaving_) return;
-        if (echo_.repeats(signal, std::chrono::steady_clock::now())) return;
-        if (!ending_signals(options_).contains(signal)) {
-            if (agent_) agent_->notice(signal);
+        if (echo_.repeats(signal.number, std::chrono::steady_clock::now())) return;
+        if (!ending_signals(options_).contains(signal.number)) {
+            const bool all_have_it =
+                environment_.contains(kSignalsReachAll) && process::sent_by_parent(signal);
+            if (agent_) agent_->notice(signal.number, all_have_it);
             return;
         }
-        if (agent_) return agent_->told_to_end(signal);
-        end(128 + signal);
+        if (agent_) return agent_->told_to_end(signal.number);
+        end(128 + signal.number);
     }
 
     /// Ends before there is an agent that could say why.

@@ -99,7 +99,7 @@ Readable& Readable::operator=(Readable&& other) noexcept {
 }
 
 Result<Signals> Signals::open(Loop& loop, const std::vector<int>& signals,
-                              std::function<void(int)> handler) {
+                              std::function<void(const Signal&)> handler) {
     sigset_t set;
     sigemptyset(&set);
     for (const int signal : signals) {
@@ -113,7 +113,7 @@ Result<Signals> Signals::open(Loop& loop, const std::vector<int>& signals,
     return Signals(Readable(loop, std::move(fd), [handler = std::move(handler)](int source) {
         signalfd_siginfo info{};
         while (::read(source, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-            handler(static_cast<int>(info.ssi_signo));
+            handler({static_cast<int>(info.ssi_signo), info.ssi_pid, info.ssi_int});
         }
     }));
 }

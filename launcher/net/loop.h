@@ -2,6 +2,7 @@
 // threads. The only folder that sees Asio.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -67,12 +68,19 @@ private:
     std::shared_ptr<State> state_;
 };
 
+/// A signal, and what the kernel says of its sender.
+struct Signal {
+    int number = 0;
+    std::int64_t sender = 0;  ///< pid; 0 if it is not one of this process' pid namespace
+    int value = 0;            ///< of sigqueue(3), else 0
+};
+
 /// Signals as events. The signals are blocked for the thread (and so for children until they
 /// unblock them: process/ does) and read from a signalfd.
 class Signals {
 public:
     static Result<Signals> open(Loop& loop, const std::vector<int>& signals,
-                                std::function<void(int signal)> handler);
+                                std::function<void(const Signal& signal)> handler);
 
 private:
     explicit Signals(Readable readable) : readable_(std::move(readable)) {}

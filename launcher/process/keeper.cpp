@@ -24,6 +24,7 @@ namespace {
 constexpr auto kAgentLimit = std::chrono::seconds(30);
 constexpr auto kKeeperLimit = std::chrono::seconds(60);
 constexpr int kRoomForWords = 2000;  // milliseconds
+constexpr int kFromParent = 1;
 
 /// Sent by the kernel to the agent when the keeper dies. Nobody else uses it.
 int keeper_died_signal() {
@@ -33,6 +34,7 @@ int keeper_died_signal() {
 /// For the handler, which has nothing else.
 const char* scratch_of_agent = nullptr;
 pid_t keeper_of_agent = 0;
+pid_t parent_of_keeper = 0;
 
 void end_without_keeper(int) {
     if (::getppid() == keeper_of_agent) return;  // somebody else's signal: it lives
@@ -82,10 +84,11 @@ void become_agent(pid_t keeper, const sigset_t& mask) {
 ExitStatus await_agent(pid_t agent, sigset_t signals) {
     ::sigaddset(&signals, SIGCHLD);
     for (;;) {
-        const int signal = ::sigwaitinfo(&signals, nullptr);
+        siginfo_t info = {};
+        const int signal = ::sigwaitinfo(&signals, &info);
         if (signal < 0) continue;  // interrupted by a stop and its end
         if (signal != SIGCHLD) {
-            ::kill(agent, signal);
+            ::sigqueue(agent, signal, {.sival_int = info.si_pid == ::getppid() ? kFromParent : 0});
             if (signal == SIGTSTP) ::raise(SIGSTOP);
             continue;
         }
@@ -130,6 +133,7 @@ int run_under_keeper(const std::function<int()>& agent, const char* scratch) {
     ::sigprocmask(SIG_BLOCK, &blocked, &before);
 
     const pid_t keeper = ::getpid();
+    parent_of_keeper = ::getppid();
     const pid_t pid = ::fork();
     if (pid < 0) {
         std::fprintf(stderr, "torchelastic: run without a keeper: fork: %s\n",
@@ -146,6 +150,12 @@ int run_under_keeper(const std::function<int()>& agent, const char* scratch) {
     if (!end_tree(kKeeperLimit)) name_stragglers();
     if (status.signal() != 0) tell_of_killed_agent(status.signal());
     return status.code();
+}
+
+bool sent_by_parent(const net::Signal& signal) {
+    if (keeper_of_agent == 0) return false;
+    return signal.sender == parent_of_keeper ||
+           (signal.sender == keeper_of_agent && signal.value == kFromParent);
 }
 
 bool Echo::repeats(int signal, Instant now) {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/time.h"
+#include "net/loop.h"
 
 namespace torchelastic::process {
 
@@ -31,6 +32,10 @@ namespace torchelastic::process {
 /// SIGPIPE and SIGXFSZ (ulimit -f) are ignored in the agent: its writes fail instead. If the
 /// process cannot be forked, says so on stderr and runs the agent without a keeper.
 int run_under_keeper(const std::function<int()>& agent, const char* scratch = nullptr);
+
+/// In the agent: whether the signal was sent by the keeper's parent (a shell, or slurmstepd), to
+/// the keeper or to the agent itself.
+bool sent_by_parent(const net::Signal& signal);
 
 /// Tells a signal from the echo of one: the same signal again within a quarter of a second of the
 /// first is the same event. (Slurm sends SIGTERM twice within 3 ms at the time limit, and

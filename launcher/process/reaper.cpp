@@ -28,8 +28,8 @@ Result<std::unique_ptr<Reaper>> Reaper::open(net::Loop& loop, Notice notice) {
     ::signal(SIGCHLD, SIG_DFL);
     std::unique_ptr<Reaper> reaper(new Reaper(notice));
     if (notice == Notice::pidfd) return reaper;
-    auto signals =
-        net::Signals::open(loop, {SIGCHLD}, [self = reaper.get()](int) { self->reap(); });
+    auto signals = net::Signals::open(loop, {SIGCHLD},
+                                      [self = reaper.get()](const net::Signal&) { self->reap(); });
     if (!signals) return failure(std::move(signals).error().because("watch SIGCHLD"));
     reaper->signals_ = std::move(*signals);
     return reaper;

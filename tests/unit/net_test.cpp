@@ -77,15 +77,17 @@ TEST(Readable, may_be_destroyed_by_its_own_handler) {
 
 TEST(Signals, come_as_events) {
     Loop loop;
-    int seen = 0;
-    auto signals = Signals::open(loop, {SIGUSR1}, [&](int signal) {
+    Signal seen;
+    auto signals = Signals::open(loop, {SIGUSR1}, [&](const Signal& signal) {
         seen = signal;
         loop.stop();
     });
     ASSERT_TRUE(signals);
-    ::raise(SIGUSR1);
+    ::sigqueue(::getpid(), SIGUSR1, {.sival_int = 7});
     loop.run();
-    EXPECT_EQ(seen, SIGUSR1);
+    EXPECT_EQ(seen.number, SIGUSR1);
+    EXPECT_EQ(seen.sender, ::getpid());
+    EXPECT_EQ(seen.value, 7);
 }
 
 /// Two ends of one connection over loopback.
