@@ -161,7 +161,7 @@ def slurmd_of(cluster, node):
 
 def hundred_steps(cluster):
     before = {node: slurmd_of(cluster, node) for node in cluster.nodes}
-    job = cluster.run("salloc", "-N4", "sh", "-c", HUNDRED, limit=120)
+    job = cluster.run("salloc", "-N4", "sh", "-c", HUNDRED, limit=200)
     equal(count(r"^step \d*0: 1$", job.output), 10, "steps that failed", job.output[-2000:])
     equal(count(r"^step \d*[1-9]: 0$", job.output), 90, "steps that did not", job.output[-2000:])
     steps = cluster.run("squeue", "--noheader", "--steps").output
