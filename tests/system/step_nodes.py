@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Whatever way a step gets its nodes, it has one agent on each, ranks follow Slurm's order of nodes,
-and what a batch script wants for its own tasks, or hides a part of a node, does no silent harm."""
+"""Whatever way a step gets its nodes, it has one agent on each, ranks follow Slurm's order of
+nodes, and what a batch script wants for its own tasks, or hides a part of a node, does no silent
+harm."""
 
 import re
 
@@ -9,7 +10,7 @@ from harness import check, count, equal
 
 WHO = """
     #!/bin/sh
-    echo "$SLURM_STEP_ID: rank $RANK of $WORLD_SIZE on $SLURMD_NODENAME, node $SLURM_NODEID of Slurm"
+    echo "$SLURM_STEP_ID: rank $RANK of $WORLD_SIZE on $SLURMD_NODENAME, node $SLURM_NODEID"
 """
 ELASTIC = "srun --torchelastic --no-python"
 
@@ -45,15 +46,17 @@ def chosen_nodes(cluster):
 
 def batch(cluster, *lines):
     (cluster.home / "job.sh").write_text("#!/bin/bash\n" + "\n".join(lines) + "\n")
+    (cluster.home / "job.out").unlink(missing_ok=True)
     job = cluster.run("sbatch", "--wait", "--output=job.out", "job.sh")
+    check((cluster.home / "job.out").exists(), "the script runs", job.output)
     return job.code, (cluster.home / "job.out").read_text()
 
 
 def components_with_many_tasks(cluster):
     code, output = batch(
         cluster, "#SBATCH --torchelastic --nproc-per-node=gpu",
-        "#SBATCH -w n1 --ntasks-per-node=2 --gpus-per-task=1", "#SBATCH hetjob",
-        "#SBATCH -w n3,n4 --ntasks-per-node=4 --gpus-per-task=1 --cpus-per-task=2",
+        "#SBATCH -w n1 -n2 --ntasks-per-node=2 --gpus-per-task=1", "#SBATCH hetjob",
+        "#SBATCH -w n3,n4 -n8 --ntasks-per-node=4 --gpus-per-task=1 --cpus-per-task=2",
         "srun --no-python --het-group=0,1 ./who.sh",
         "srun --no-python --role=first ./who.sh : ./who.sh",
         "srun --torchelastic=off --het-group=0,1 hostname | sort | uniq -c")
@@ -91,13 +94,14 @@ def shares_of_a_node(cluster):
     four = f"{ELASTIC} --nproc-per-node=4"
     silent = [f"{four} true", f"{four} --exact -c4 true", f"{four} --gpus-per-node=2 true",
               f"{ELASTIC} --exact true", f"{ELASTIC} --nproc-per-node=2 -c2 true"]
-    told = {f"{four} --exact true": "4 workers share 1 CPU core of the job's 8 on node n3: --exact counts",
+    told = {f"{four} --exact true":
+                "4 workers share 1 CPU core of the job's 8 on node n3: --exact counts",
             f"{four} -c2 true": r"4 workers share 2 CPU cores .*: --cpus-per-task \(-c\) counts",
             f"{four} --exclusive true": "srun's --exclusive, which implies --exact, counts for",
             f"{ELASTIC} --nproc-per-node=gpu --gpus-per-task=1 true":
                 "--gpus-per-task counts for the agent, .* has 1 GPU: use --gpus-per-node=4"}
-    ended = [f"{four} {tasks} true" for tasks in ("-n4", "--ntasks-per-node=4", "--ntasks-per-gpu=1",
-                                                  "-n 4 --overcommit")]
+    ended = [f"{four} {tasks} true"
+             for tasks in ("-n4", "--ntasks-per-node=4", "--ntasks-per-gpu=1", "-n 4 --overcommit")]
     marked = [f"echo case {i}; {line}; echo code $?"
               for i, line in enumerate([*silent, *told, *ended])]
     code, output = batch(cluster, "#SBATCH -w n3 --gpus=4 --cpus-per-task=8", *marked)
