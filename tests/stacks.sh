@@ -92,20 +92,20 @@ build_and_test() {
         -DTORCHELASTIC_WERROR=ON || return
     verdict="FAILED to build"
     in_root "$root" cmake --build "$build" -j "$jobs" -- -k 0 || return
-    run_tests "$root" "$build" -L '^(unit|torch)$' -j "$jobs" || return
+    run_tests "$root" "$build" ctest -L '^(unit|torch)$' -j "$jobs" || return
     so_far=$verdict
     # Debian's torch 2 is built without libuv, which its stores ask for unless told.
-    run_tests "$root" "$build" -R "$on_cluster" || return
+    run_tests "$root" "$build" USE_LIBUV=0 ctest -R "$on_cluster" || return
     verdict="built, $so_far; on its Slurm $verdict"
 }
 
-# run_tests ROOT BUILD CTEST-OPTION...: leaves the verdict in $verdict.
+# run_tests ROOT BUILD [VARIABLE=VALUE]... ctest OPTION...: leaves the verdict in $verdict.
 run_tests() {
     local root=$1 build=$2 total failed skipped passed and_skipped='' rc=0
     shift 2
     verdict="FAILED: the tests did not run"
     rm -f "$root$build/tests.xml"
-    in_root "$root" env USE_LIBUV=0 ctest --test-dir "$build" "$@" --output-on-failure \
+    in_root "$root" env "$@" --test-dir "$build" --output-on-failure \
         --timeout 120 --no-tests=error --output-junit "$build/tests.xml" || rc=$?
     [[ -s $root$build/tests.xml ]] || return 1
     total=$(attribute tests "$root$build/tests.xml")
