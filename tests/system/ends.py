@@ -83,7 +83,11 @@ class Batch:
         equal(done.code, 0, " ".join(words), done.output)
 
     def run_again(self, workers):
-        """Slurm lets a requeued job wait for two minutes."""
+        """Slurm lets a requeued job wait for two minutes, and could not start it in the second in
+        which it ended."""
+        self.wait(lambda: self.state() == "PENDING", 60, "the job is pending")
+        time.sleep(2)
+
         def runs():
             if self.state() == "PENDING":
                 self.cluster.run("scontrol", "update", f"JobId={self.id}", "StartTime=now")
@@ -111,6 +115,13 @@ def expect_all_told_once(batch, signal, number, life=0):
     time.sleep(0.5)  # a second one would come now
     equal(len(batch.marks(f"{signal}.{life}.*")), number, f"{signal} marked", batch.output())
     return notices
+
+
+def kill_agent(cluster, node):
+    """Both of its processes, neither of which is to do its work in between."""
+    both = cluster.keeper_and_agent(node)
+    cluster.kill(node, *both, signal="STOP")
+    cluster.kill(node, *both)
 
 
 def notice_to_all_nodes(cluster):
@@ -208,7 +219,7 @@ def node_loss(cluster):
     """Both processes of an agent are killed: to the others its node is lost."""
     batch = Batch(cluster, "loss", ["-N2", "-wn1,n2"], ["--requeue-on=node"])
     batch.await_marks("runs.0.*", 4)
-    cluster.kill("n2", *cluster.keeper_and_agent("n2"))
+    kill_agent(cluster, "n2")
     batch.run_again(4)
     batch.cancel()
     batch.await_gone()
@@ -221,7 +232,7 @@ def no_requeue(cluster):
     equal((said.code, said.output), (0, ""), "a step that succeeds")
     batch = Batch(cluster, "never", ["-N2", "-wn1,n2", "--no-requeue"], ["--requeue-on=node"])
     batch.await_marks("runs.0.*", 4)
-    cluster.kill("n2", *cluster.keeper_and_agent("n2"))
+    kill_agent(cluster, "n2")
     batch.await_gone()
     equal(count("--requeue-on=node: Slurm does not requeue job", batch.output()), 1,
           "lines that say that it is not requeued", batch.output())
