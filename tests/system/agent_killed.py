@@ -64,9 +64,7 @@ def keeper_on_n3(cluster):
 
 def both_on_n3(cluster):
     job = start(cluster)
-    keeper, agent = cluster.keeper_and_agent("n3")
-    cluster.kill("n3", keeper, agent, signal="STOP")  # neither is to do its work in between
-    cluster.kill("n3", agent, keeper)
+    cluster.kill_keeper_and_agent("n3")
     expect_end(cluster, job, 137, LOST_N3)
 
 

@@ -52,9 +52,7 @@ def killed_agent_leaves_nothing(cluster):
     job.wait_until(lambda: all(len([each for each in cluster.of_jobs(node)
                                     if each.name == "sleep"]) == 4 for node in cluster.nodes),
                    20, "all workers run")
-    both = cluster.keeper_and_agent("n2")
-    cluster.kill("n2", *both, signal="STOP")  # neither is to do its work in between
-    cluster.kill("n2", *both)
+    cluster.kill_keeper_and_agent("n2")
     ended = job.wait(60)
     check(ended.code != 0, "the job fails", ended.output)
     cluster.expect_nothing_left(ended.output, limit=10)

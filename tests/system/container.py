@@ -205,9 +205,7 @@ def the_agent_is_killed(containers):
     job = containers.srun(2, "--torchelastic", "--nproc-per-node=2", "--no-python", "sleep", "1000")
     job.wait_until(lambda: [each.name for node in cluster.nodes for each in cluster.of_jobs(node)]
                    .count("sleep") == 4, 30, "all workers run")
-    both = cluster.keeper_and_agent("n2")
-    cluster.kill("n2", *both, signal="STOP")  # neither is to do its work in between
-    cluster.kill("n2", *both)
+    cluster.kill_keeper_and_agent("n2")
     outcome = job.wait(30)
     check(outcome.code != 0, "a lost agent is an error", outcome.output)
     cluster.expect_nothing_left(outcome.output, limit=10)

@@ -117,13 +117,6 @@ def expect_all_told_once(batch, signal, number, life=0):
     return notices
 
 
-def kill_agent(cluster, node):
-    """Both of its processes, neither of which is to do its work in between."""
-    both = cluster.keeper_and_agent(node)
-    cluster.kill(node, *both, signal="STOP")
-    cluster.kill(node, *both)
-
-
 def notice_to_all_nodes(cluster):
     batch = Batch(cluster, "all", ["-N3", "--time=5"], ["--nnodes=1:3"])
     batch.await_marks("runs.*", 6)
@@ -219,7 +212,7 @@ def node_loss(cluster):
     """Both processes of an agent are killed: to the others its node is lost."""
     batch = Batch(cluster, "loss", ["-N2", "-wn1,n2"], ["--requeue-on=node"])
     batch.await_marks("runs.0.*", 4)
-    kill_agent(cluster, "n2")
+    cluster.kill_keeper_and_agent("n2")
     batch.run_again(4)
     batch.cancel()
     batch.await_gone()
@@ -232,7 +225,7 @@ def no_requeue(cluster):
     equal((said.code, said.output), (0, ""), "a step that succeeds")
     batch = Batch(cluster, "never", ["-N2", "-wn1,n2", "--no-requeue"], ["--requeue-on=node"])
     batch.await_marks("runs.0.*", 4)
-    kill_agent(cluster, "n2")
+    cluster.kill_keeper_and_agent("n2")
     batch.await_gone()
     equal(count("--requeue-on=node: Slurm does not requeue job", batch.output()), 1,
           "lines that say that it is not requeued", batch.output())

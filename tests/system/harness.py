@@ -269,6 +269,13 @@ class Cluster:
                 return parent.pid, each.pid
         raise Failure(f"no keeper and agent on {node}: {list(everything.values())}")
 
+    def kill_keeper_and_agent(self, node):
+        """Neither does its work in between. The keeper goes last: a stopped agent that loses it is
+        woken by the kernel, as its process group is orphaned."""
+        keeper, agent = self.keeper_and_agent(node)
+        self.kill(node, keeper, agent, signal="STOP")
+        self.kill(node, agent, keeper)
+
     def workers(self, node):
         _, agent = self.keeper_and_agent(node)
         return [each for each in self.processes(node) if each.parent == agent]
