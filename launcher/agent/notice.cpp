@@ -17,6 +17,8 @@ namespace {
 
 const char* name(Notice::Event event) {
     switch (event) {
+        case Notice::Event::none:
+            return "none";
         case Notice::Event::notify:
             return "notify";
         case Notice::Event::restart:
@@ -39,7 +41,8 @@ double seconds(WallTime at) {
 std::string notice_document(const Notice& notice, int number, WallTime now) {
     nlohmann::ordered_json out;
     out["event"] = name(notice.event);
-    out["signal"] = signal_name(notice.signal);
+    out["signal"] = nullptr;
+    if (notice.signal != 0) out["signal"] = signal_name(notice.signal);
     out["number"] = number;
     out["round"] = notice.round;
     out["time"] = seconds(now);

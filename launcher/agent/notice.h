@@ -3,6 +3,9 @@
 //
 //     {"event": "notify", "signal": "SIGUSR1", "number": 1, "round": 0, "time": 1790000000.25,
 //      "deadline": 1790000060.0, "reason": "SIGUSR1 was sent to the job"}
+//
+// It is there from the beginning: Slurm's proctrack/linuxproc signals workers itself, sooner than
+// the agent can.
 #pragma once
 
 #include <optional>
@@ -15,13 +18,14 @@ namespace torchelastic::agent {
 
 struct Notice {
     enum class Event {
+        none,       ///< there was nothing yet
         notify,     ///< a signal that does not end anything by itself: the job goes on
         restart,    ///< these workers end, and new ones follow
         interrupt,  ///< the job was told to end, all of it, and in order
         end,        ///< the job ends, for instance because a worker failed
     };
-    Event event = Event::notify;
-    int signal = 0;
+    Event event = Event::none;
+    int signal = 0;  ///< 0 for none
     int round = 0;
     std::string reason;
     /// `notify`: when the scheduler ends the job, if it says so. Else when SIGKILL follows.

@@ -1,6 +1,8 @@
 // Signals are for those who listen: nobody dies of a notice.
 #include "agent/notifier.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/signal_name.h"
@@ -19,6 +21,10 @@ WallTime wall_clock() {
 
 }  // namespace
 
+void Notifier::use(const std::string& path) {
+    if (std::exchange(path_, path) != path) write({});
+}
+
 void Notifier::begin() {
     if (!pending_ || expired()) return;
     expect_all();
@@ -27,6 +33,10 @@ void Notifier::begin() {
 
 void Notifier::leave(const Notice& notice) {
     number_ += 1;
+    write(notice);
+}
+
+void Notifier::write(const Notice& notice) {
     if (path_.empty()) return;
     auto left = write_notice(path_, notice_document(notice, number_, wall_clock()));
     if (!left) log_.warning("no notice for the workers: " + left.error().text());

@@ -25,7 +25,7 @@ public:
         : log_(log), timer_(loop), running_(std::move(running)) {}
 
     /// Where notices are left from now on; empty for nowhere.
-    void use(std::string path) { path_ = std::move(path); }
+    void use(const std::string& path);
 
     /// New workers run: they are told of what the last ones were told to expect.
     void begin();
@@ -45,6 +45,7 @@ private:
     void expect_all();
     void signal_listeners();
     bool expired() const;
+    void write(const Notice& notice);
 
     report::Log& log_;
     net::Timer timer_;

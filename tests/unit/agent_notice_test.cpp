@@ -25,6 +25,12 @@ TEST(Notice, is_a_line_of_json) {
               "\"time\":1790000000.25,\"deadline\":null,\"reason\":\"why\"}\n");
 }
 
+TEST(Notice, can_be_none) {
+    EXPECT_EQ(notice_document({}, 0, kNow),
+              "{\"event\":\"none\",\"signal\":null,\"number\":0,\"round\":0,"
+              "\"time\":1790000000.25,\"deadline\":null,\"reason\":\"\"}\n");
+}
+
 TEST(Notice, has_a_deadline_and_stands_hostile_bytes) {
     Notice notice{.event = Notice::Event::interrupt, .signal = 15, .reason = "n\xff\n\"1"};
     notice.deadline = kNow + std::chrono::seconds(30);
