@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 
 #include "spank/handover.h"
@@ -18,7 +17,6 @@ namespace torchelastic::door {
 
 namespace {
 
-constexpr const char* kOption = "requeue-on";
 constexpr useconds_t kTimeToBeHeard = 100000;
 
 /// Of this slurmstepd, which has one step: read when its variables may be gone.
@@ -27,16 +25,6 @@ struct {
     std::string ends;
     std::uint32_t job = 0;
 } slip;
-
-/// The value of --requeue-on; empty if not given.
-std::string wanted(spank_t spank) {
-    for (std::size_t i = 0; i < options::kOptionCount; ++i) {
-        if (std::strcmp(options::kOptions[i].name, kOption) != 0) continue;
-        const char* value = given(spank, options::kOptions[i]);
-        return value == nullptr ? "" : value;
-    }
-    return {};
-}
 
 std::string read_slip() {
     char word[32];
@@ -90,8 +78,9 @@ void ask(const std::string& word) {
 }  // namespace
 
 void hand_on_slip(spank_t spank) {
-    slip.ends = wanted(spank);
-    if (!slurm_load_job || !slurm_requeue || slip.ends.empty()) return;
+    const char* ends = given(spank, "requeue-on");
+    if (!slurm_load_job || !slurm_requeue || ends == nullptr) return;
+    slip.ends = ends;
     char id[16];  // of a heterogeneous job the first component's, which S_JOB_ID is not
     if (spank_getenv(spank, "SLURM_JOB_ID", id, sizeof(id)) != ESPANK_SUCCESS) return;
     slip.job = static_cast<std::uint32_t>(std::strtoul(id, nullptr, 10));

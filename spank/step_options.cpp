@@ -80,6 +80,13 @@ const char* given(spank_t spank, const Option& option) {
     return is_bare(value) ? "" : value;
 }
 
+const char* given(spank_t spank, std::string_view name) {
+    for (std::size_t i = 0; i < kOptionCount; ++i) {
+        if (name == kOptions[i].name) return given(spank, kOptions[i]);
+    }
+    return nullptr;
+}
+
 bool is_elastic(spank_t spank) {
     spank_option wanted = describe_switch();
     char* value = nullptr;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "options/table.h"
 #include "spank/slurm.h"
@@ -17,6 +18,7 @@ void register_options(spank_t spank);
 /// The option's value in this step; null if it was not given, "" where it has none. Callable from
 /// local_user_init, user_init and the hooks of tasks.
 const char* given(spank_t spank, const options::Option& option);
+const char* given(spank_t spank, std::string_view name);
 
 /// Whether --torchelastic is on.
 bool is_elastic(spank_t spank);

@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <string>
 
-#include "options/table.h"
 #include "spank/handover.h"
 #include "spank/outlive.h"
 #include "spank/own_process.h"
@@ -57,11 +56,7 @@ std::string batch_script() {
 }
 
 std::string nnodes_of(spank_t spank) {
-    for (std::size_t i = 0; i < options::kOptionCount; ++i) {
-        const options::Option& option = options::kOptions[i];
-        if (std::string_view(option.name) != "nnodes") continue;
-        if (const char* value = given(spank, option)) return value;
-    }
+    if (const char* value = given(spank, "nnodes")) return value;
     const char* variable = std::getenv("PET_NNODES");
     return variable != nullptr ? variable : "";
 }
