@@ -23,6 +23,8 @@ constexpr const char* kSlip = "TORCHELASTIC_STEP_REQUEUE";
 
 /// Set where Slurm sends a signal to every process of the step, not to the task alone.
 constexpr const char* kSignalsReachAll = "TORCHELASTIC_STEP_SIGNALS_ALL";
+/// Slurm's KillWait: so many seconds after it told a job to end it kills.
+constexpr const char* kKillWait = "TORCHELASTIC_STEP_KILL_WAIT";
 
 /// How the token travels from srun to the nodes: variables whose name begins with SLURM_ reach the
 /// step under every --export= (srun's manual), those of an environment are not public, while

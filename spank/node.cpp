@@ -180,11 +180,13 @@ void hand_on_address(spank_t spank) {
     hand_on(spank, kAddress, node.empty() ? node : numeric_address(node));
 }
 
-/// The other ways of tracking processes signal the task alone, or its process group.
+/// Ways of tracking processes other than linuxproc signal the task alone, or its process group.
 void hand_on_signalling(spank_t spank) {
-    const char* way = &slurm_conf == nullptr ? nullptr : slurm_conf.proctrack_type;
+    const bool told = &slurm_conf != nullptr;
+    const char* way = told ? slurm_conf.proctrack_type : nullptr;
     const bool each = way != nullptr && std::strcmp(way, "proctrack/linuxproc") == 0;
     hand_on(spank, kSignalsReachAll, each ? "1" : "");
+    hand_on(spank, kKillWait, told ? std::to_string(slurm_conf.kill_wait) : "");
 }
 
 void unseal_program(spank_t spank) {

@@ -27,7 +27,7 @@ void adopt_orphans();
 /// user_init, once per node and in slurmstepd itself: what needs name resolution.
 void hand_on_address(spank_t spank);
 
-/// slurmstepd: tells the agent whether Slurm signals its workers as well.
+/// slurmstepd: tells the agent whether Slurm signals its workers as well, and when it kills.
 void hand_on_signalling(spank_t spank);
 
 /// Ends the task with code 64 (EX_USAGE); its message has been said.

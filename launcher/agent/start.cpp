@@ -43,6 +43,15 @@ constexpr Duration kReminder = std::chrono::seconds(10);
 /// Set by the plugin where Slurm signals every process of the step by itself.
 constexpr const char* kSignalsReachAll = "TORCHELASTIC_STEP_SIGNALS_ALL";
 
+/// The plugin's word about Slurm's KillWait.
+std::optional<Duration> kill_wait(const Environment& environment) {
+    const auto found = environment.find("TORCHELASTIC_STEP_KILL_WAIT");
+    const auto seconds = found == environment.end() ? std::nullopt : parse_int(found->second);
+    constexpr std::int64_t kLongest = 0xFFFF;
+    if (!seconds || *seconds < 0 || *seconds > kLongest) return std::nullopt;
+    return std::chrono::seconds(*seconds);
+}
+
 /// The text of a file; empty if it cannot be read.
 std::string text_of(const char* path) {
     std::ifstream file(path);
@@ -156,6 +165,7 @@ private:
         setup.workers.options.master_port = part.master_port;
         setup.workers.alone = part.alone;
         setup.workers.signals_reach_workers = environment_.contains(kSignalsReachAll);
+        setup.workers.kill_wait = kill_wait(environment_);
         setup.requeue = RequeueSlip(environment_);
         if (part.host && options_.requeue && setup.requeue.missing()) {
             log_.warning(

@@ -1,6 +1,7 @@
 // Making, following and ending workers.
 #include "agent/workers.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <utility>
@@ -291,9 +292,12 @@ void Workers::stop(Notice notice, std::function<void()> stopped) {
     report_suspects();
     if (!group_) return loop_.post(std::move(stopped));
     notice.round = assignment_.round;
+    Duration grace = setup_.options.shutdown_timeout;
+    if (notice.event == Notice::Event::interrupt) {
+        grace = std::min(grace, setup_.kill_wait.value_or(grace));
+    }
     notice.deadline =
-        std::chrono::system_clock::now() +
-        std::chrono::duration_cast<WallTime::duration>(setup_.options.shutdown_timeout);
+        std::chrono::system_clock::now() + std::chrono::duration_cast<WallTime::duration>(grace);
     if (notice.signal != SIGKILL) notifier_.leave(notice);
     notifier_.end();
     group_->stop(notice.signal, setup_.options.shutdown_timeout,

@@ -37,6 +37,7 @@ struct WorkerSetup {
     /// Slurm sends a signal to every process of the step, not to the task alone
     /// (proctrack/linuxproc).
     bool signals_reach_workers = false;
+    std::optional<Duration> kill_wait;  ///< so long after it told the job to end Slurm kills
     /// Why a worker that is dead was killed, where this agent knows it.
     std::function<std::optional<std::string>(pid_t pid)> why_killed;
 };

@@ -145,7 +145,8 @@ def scancel(cluster, batch):
     batch.cancel()
     notices = batch.await_marks("SIGTERM.*", 6)
     batch.await_gone()
-    equal({notice["event"] for notice in notices}, {"interrupt"}, "notices", batch.output())
+    equal({(notice["event"], round(notice["deadline"] - notice["time"])) for notice in notices},
+          {("interrupt", 10)}, "notices, and the seconds left, which are KillWait", batch.output())
     output = batch.output()
     equal(count("going on|restart [0-9]|failed", output), 0, "words of going on", output)
     equal(count("was told to end by SIGTERM", output), 1, "lines that say why", output)
