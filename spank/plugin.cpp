@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "spank/container.h"
+#include "spank/leftovers.h"
 #include "spank/login.h"
 #include "spank/node.h"
 #include "spank/request.h"
@@ -96,7 +97,8 @@ int slurm_spank_task_init(spank_t spank, int count, char** arguments) {
     return 0;
 }
 
-int slurm_spank_task_exit(spank_t, int, char**) {
+int slurm_spank_task_exit(spank_t spank, int, char**) {
+    door::remove_leftovers(spank);
     door::requeue_if_asked();
     return 0;
 }

@@ -31,9 +31,10 @@ void remove_tree(const fs::path& path) {
     fs::remove(path, ignored);
 }
 
-std::string unique_path() {
-    return fmt::format("{}/torchelastic_{}_{:08x}", temporary_folder(), ::getpid(),
-                       std::random_device()());
+/// The Slurm plugin knows by the name what is to go when nobody is left to remove it.
+std::string unique_path(bool keep) {
+    return fmt::format("{}/torchelastic_{}{}_{:08x}", temporary_folder(), keep ? "" : "scratch_",
+                       ::getpid(), std::random_device()());
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ std::string temporary_folder() {
 Scratch::Scratch(const options::Options& options)
     : keep_(keeps_logs(options)),
       temporary_(!options.log_dir),
-      path_(options.log_dir ? *options.log_dir : unique_path()) {}
+      path_(options.log_dir ? *options.log_dir : unique_path(keep_)) {}
 
 void Scratch::make() const {
     if (temporary_) ::mkdir(path_.c_str(), 0700);

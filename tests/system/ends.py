@@ -176,6 +176,19 @@ def failure(cluster):
         equal(count("Root Cause", batch.output()), 1, "reports", batch.output())
 
 
+def kill(cluster):
+    """Slurm kills agents and workers at one instant; their folders go all the same, and logs stay."""
+    for options, left in (([], 0), (["--redirects=3"], 3)):
+        batch = Batch(cluster, "killed", ["-N3"], options, worker="./deaf.sh")
+        batch.await_marks("runs.*", 6)
+        batch.cancel("--signal=KILL")
+        batch.await_gone()
+        found = [cluster.exec(node, "find", "/tmp", "-maxdepth", "1", "-name", "torchelastic*").output
+                 for node in cluster.nodes[:3]]
+        equal(sum(len(each.splitlines()) for each in found), left, f"folders {found}",
+              batch.output())
+
+
 def suspension(cluster):
     """Longer than keep-alive allows for silence."""
     batch = Batch(cluster, "suspended", ["-N3"], ["--nnodes=1:3"])
@@ -259,7 +272,7 @@ def test():
         for case in (notice_to_all_nodes, notice_to_one_node, scancel):
             harness.step(case.__name__.replace("_", " "))
             batch = case(cluster, batch) if batch else case(cluster)
-        for case in (scancel_of_workers_that_do_not_listen, failure, suspension, preemption,
+        for case in (scancel_of_workers_that_do_not_listen, failure, kill, suspension, preemption,
                      node_loss, no_requeue):
             harness.step(case.__name__.replace("_", " "))
             case(cluster)

@@ -1,0 +1,12 @@
+// What an agent that was killed outright cannot tidy up any more.
+#pragma once
+
+#include "spank/slurm.h"
+
+namespace torchelastic::door {
+
+/// slurmstepd, once a task is gone: if SIGKILL ended it (Slurm sends that to all processes of a
+/// step at once), removes the agent's temporary folder, with the user's rights.
+void remove_leftovers(spank_t spank);
+
+}  // namespace torchelastic::door
