@@ -41,7 +41,8 @@ bool Deadline::start() {
     process::Command command;
     command.argv = {"squeue", "--noheader", "--job=" + job->second, "--format=%e"};
     for (const auto& [name, value] : environment_) {
-        if (name != "SLURM_TIME_FORMAT") command.environment.push_back(name + "=" + value);
+        if (name != "SLURM_TIME_FORMAT")
+            command.environment.push_back(fmt::format("{}={}", name, value));
     }
     command.environment.emplace_back("SLURM_TIME_FORMAT=%s");
     process::Stdio stdio;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/signal_name.h"
+#include "base/text.h"
 #include "process/notify.h"
 
 namespace torchelastic::agent {
@@ -51,10 +52,10 @@ void Notifier::notify(Notice notice, bool have_it) {
     expect_all();
     signal_listeners();
     if (deaf_.empty()) return;
-    log_.warning(fmt::format(
-        "{} here no handler for {}: not sent it, they would die of it",
-        deaf_.size() == 1 ? "1 worker has" : fmt::format("{} workers have", deaf_.size()),
-        signal_name(pending_->signal)));
+    const bool one = deaf_.size() == 1;
+    log_.warning(fmt::format("{} here {} no handler for {}, which would end {}: not sent",
+                             count(deaf_.size(), "worker"), one ? "has" : "have",
+                             signal_name(pending_->signal), one ? "it" : "them"));
 }
 
 void Notifier::end() {
