@@ -23,7 +23,7 @@ WallTime wall_clock() {
 }  // namespace
 
 void Notifier::use(const std::string& path) {
-    if (std::exchange(path_, path) != path) write({});
+    if (std::exchange(path_, path) != path) write();
 }
 
 void Notifier::begin() {
@@ -34,12 +34,13 @@ void Notifier::begin() {
 
 void Notifier::leave(const Notice& notice) {
     number_ += 1;
-    write(notice);
+    latest_ = notice;
+    write();
 }
 
-void Notifier::write(const Notice& notice) {
+void Notifier::write() {
     if (path_.empty()) return;
-    auto left = write_notice(path_, notice_document(notice, number_, wall_clock()));
+    auto left = write_notice(path_, notice_document(latest_, number_, wall_clock()));
     if (!left) log_.warning("no notice for the workers: " + left.error().text());
 }
 

@@ -45,12 +45,13 @@ private:
     void expect_all();
     void signal_listeners();
     bool expired() const;
-    void write(const Notice& notice);
+    void write();
 
     report::Log& log_;
     net::Timer timer_;
     std::string path_;
     int number_ = 0;
+    Notice latest_;
     Running running_;
     std::optional<Notice> pending_;
     WallTime until_;

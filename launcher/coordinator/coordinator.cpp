@@ -87,6 +87,7 @@ std::vector<Action> Coordinator::handle(const Event& event, Instant now) {
         Member& member = members_.add(card);
         if (report != nullptr) admit(member, *report);
         if (phase_ == Phase::ending) send(event.agent, Finish{verdict_});
+        if (const auto missed = notices_.missed(now)) send(event.agent, *missed);
         return std::exchange(actions_, {});
     }
     Member nobody;
@@ -257,11 +258,13 @@ void Coordinator::on_notified(Member& agent, const Event& event, Instant now) {
     if (notices_.is_news(agent.card.id, signal, now)) actions_.emplace_back(AskDeadline{signal});
 }
 
-void Coordinator::on_deadline(Member&, const Event& event, Instant) {
+void Coordinator::on_deadline(Member&, const Event& event, Instant now) {
     const auto& [signal, at_s] = std::get<DeadlineKnown>(event.what);
+    const Notify notice{signal, at_s};
+    notices_.told(notice, now);
     for (const auto& [id, agent] : members_.all()) {
         const bool here = agent.place() != Place::leaving && agent.place() != Place::gone;
-        if (here) send(id, Notify{signal, at_s});
+        if (here) send(id, notice);
     }
     note(Note::Level::info, "passed " + signal_name(signal) + " on to all workers");
 }

@@ -12,4 +12,13 @@ bool Notices::is_news(const AgentId& node, int signal, Instant now) {
     return !same;
 }
 
+void Notices::told(const Notify& notice, Instant now) {
+    latest_ = notice;
+    told_at_ = now;
+}
+
+std::optional<Notify> Notices::missed(Instant now) const {
+    return now - told_at_ < kLatecomers ? latest_ : std::nullopt;
+}
+
 }  // namespace torchelastic::coordinator

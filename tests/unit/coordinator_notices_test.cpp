@@ -68,6 +68,31 @@ TEST(Coordinator, tells_spares_and_those_between_rounds_but_nobody_who_left) {
     EXPECT_TRUE(told.contains("n4"));
 }
 
+TEST(Coordinator, tells_who_comes_later_what_it_missed) {
+    Job job = four_nodes();
+    for (const int node : {1, 2, 3})
+        job.hello(node);
+    job.event(1, Notified{SIGUSR1});
+    job.deadline(SIGUSR1, 1790000000);
+    EXPECT_EQ(job.told<Notify>().size(), 3U);
+    job.now += seconds(50);
+    job.hello(4);
+    const auto told = job.told<Notify>();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told.at("n4"), (Notify{SIGUSR1, 1790000000}));
+}
+
+TEST(Coordinator, spares_who_comes_much_later_an_old_signal) {
+    Job job = four_nodes();
+    job.hello(1);
+    job.event(1, Notified{SIGUSR1});
+    job.deadline(SIGUSR1, 0);
+    job.told<Notify>();
+    job.now += Notices::kLatecomers;
+    job.hello(2);
+    EXPECT_TRUE(job.told<Notify>().empty());
+}
+
 TEST(Coordinator, ends_without_a_new_round_if_all_are_told_to_go_within_a_moment) {
     Job job = elastic_job();
     job.leave(2);
