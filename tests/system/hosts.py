@@ -67,7 +67,8 @@ class Host:
 
     def enter(self, folder):
         """What is to start a program there, in that folder."""
-        return ["nsenter", "-t", str(self.pid), "--net", "--mount", "--uts", "env", "-C", folder]
+        namespaces = ["--net", "--mount", "--uts", "--root"]  # a mount namespace has its own root
+        return ["nsenter", "-t", str(self.pid), *namespaces, "env", "-C", folder]
 
     def plug_in(self, interface, switch, *addresses):
         port = self.name if interface == "eth0" else f"{self.name}.{interface}"
