@@ -28,8 +28,8 @@ struct Notice {
     int signal = 0;  ///< 0 for none
     int round = 0;
     std::string reason;
-    /// `notify`: when the scheduler ends the job, if it says so. Else when SIGKILL follows, which in
-    /// a time of grace before a preemption may be later.
+    /// `notify`: when the scheduler ends the job, if it says so. Else when SIGKILL follows, which
+    /// in a time of grace before a preemption may be later.
     std::optional<WallTime> deadline;
 };
 
