@@ -12,6 +12,7 @@
 #include "agent/script.h"
 #include "base/text.h"
 #include "net/host.h"
+#include "process/keeper.h"
 #include "process/prefix.h"
 
 namespace torchelastic::agent {
@@ -22,10 +23,6 @@ using coordinator::WorkerFailure;
 
 /// How long a console that takes nothing may delay the end of a round.
 constexpr Duration kDrain = std::chrono::seconds(5);
-
-/// A worker may die of a signal that was sent to the whole job before this process has read its
-/// own. Slurm sends them within milliseconds.
-constexpr Duration kSameSignal = std::chrono::milliseconds(250);
 
 bool ends_programs(int signal) {
     return signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT;
@@ -233,8 +230,9 @@ std::string Workers::folder(int local_rank) const {
 void Workers::take_exit(const process::WorkerExit& exit) {
     const bool may_be_told = setup_.signals_reach_workers && ends_programs(exit.status.signal());
     if (!may_be_told || stopping_) return report(exit);
+    // It may have died of a signal to the whole job that this process has not read yet.
     suspects_.push_back(exit);
-    suspicion_.arm(kSameSignal, [this] { report_suspects(); });
+    suspicion_.arm(process::Echo::kWindow, [this] { report_suspects(); });
 }
 
 void Workers::report_suspects() {

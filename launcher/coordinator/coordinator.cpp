@@ -92,7 +92,9 @@ std::vector<Action> Coordinator::handle(const Event& event, Instant now) {
     }
     Member nobody;
     Member* agent = &nobody;
-    if (!event.agent.empty()) {
+    const bool of_nobody = std::holds_alternative<TimeUp>(event.what) ||
+                           std::holds_alternative<DeadlineKnown>(event.what);
+    if (!of_nobody) {
         agent = members_.find(event.agent);
         // One that has ended may still be told to go: the coordinator's, which waits for others.
         const bool again = std::holds_alternative<Leaving>(event.what) && phase_ == Phase::ending;

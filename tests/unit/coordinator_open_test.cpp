@@ -120,6 +120,16 @@ TEST(OpenJob, takes_in_a_newcomer_behind_one_that_is_gone_again) {
     EXPECT_EQ(job.told<Stop>().size(), 1U);
 }
 
+TEST(OpenJob, knows_an_agent_without_a_name) {
+    Job job = open_job(1, 1, {1});
+    Card card = job.card(1);
+    card.id.clear();
+    job.take(job.coordinator.handle({"", Hello{card}}, job.now));
+    job.take(job.coordinator.handle({"", Ready{}}, job.now));
+    EXPECT_EQ(job.told<Assignment>().size(), 1U);
+    EXPECT_EQ(job.coordinator.state(), "running");
+}
+
 TEST(OpenJob, ends_when_its_last_node_is_gone) {
     Job job = open_job(1, 2, {1, 1});
     join(job, 1);
