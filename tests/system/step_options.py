@@ -27,7 +27,7 @@ LOOK = """
     pwd; umask; ulimit -a; ulimit -Ha; id; nice; cat /proc/self/oom_score_adj
     readlink /proc/self/fd/0 | tr -d 0-9
     wc -c
-    grep -E '^(Sig|Cap|NoNewPrivs|Cpus_allowed|Mems_allowed)' /proc/self/status
+    grep -E '^(Sig[^Q]|Cap|NoNewPrivs|Cpus_allowed|Mems_allowed)' /proc/self/status
     env -0 | tr '\\n\\0' '\\1\\n' | sort
 """
 PROLOG = """
