@@ -11,18 +11,42 @@ namespace torchelastic::agent {
 
 namespace {
 
-/// The agent's own business. A nested launcher must not take our options for its defaults; a
-/// worker that calls MPI_Init as the agent's PMIx client kills the step (Open MPI 4.1).
-constexpr std::array<std::string_view, 6> kPrivate = {
-    "PET_", "TORCHELASTIC_STEP_", "PMIX_", "PMI_", "PMI2_", "TORCHELASTIC_TOKEN"};
+/// The agent's own business: a nested launcher must not take our options for its defaults.
+constexpr std::array<std::string_view, 3> kPrivate = {"PET_", "TORCHELASTIC_STEP_",
+                                                      "TORCHELASTIC_TOKEN"};
+
+/// By which Open MPI (OMPI_, ORTE_, PRTE_), MPICH and its kin (PMI_, HYDI_, MPI_LOCAL) and Slurm
+/// tell a process who it is. A worker that calls MPI_Init with what was the agent's kills the step
+/// (Open MPI 4.1) or hangs (5.0).
+constexpr std::array<std::string_view, 9> kMpiLauncher = {
+    "PMIX_", "PMI_", "PMI2_", "OMPI_", "ORTE_", "PRTE_", "HYDI_", "HYDRA_", "MPI_LOCAL"};
+
+/// With it and without PMIX_ Open MPI 4 takes a process for a broken task of srun's, and aborts it.
+/// The same number stays in SLURM_STEPID.
+constexpr std::string_view kDirectLaunch = "SLURM_STEP_ID";
+
+/// Parameters of Open MPI and PRRTE, which users set, and their launchers as well.
+constexpr std::array<std::string_view, 2> kMpiParameter = {"OMPI_MCA_", "PRTE_MCA_"};
 
 /// How sbatch and srun hand the plugin's options on: an srun called by a worker is a plain srun.
 constexpr std::string_view kSpankOption = "SPANK_OPTION_torchelastic_";
 
-bool is_private(const std::string& name) {
-    return name.find(kSpankOption) != std::string::npos ||
-           std::any_of(kPrivate.begin(), kPrivate.end(),
+template <std::size_t N>
+bool begins_with_one_of(const std::array<std::string_view, N>& prefixes, std::string_view name) {
+    return std::any_of(prefixes.begin(), prefixes.end(),
                        [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+bool is_private(const std::string& name) {
+    return name.find(kSpankOption) != std::string::npos || begins_with_one_of(kPrivate, name);
+}
+
+/// What an MPI launcher left for the agent's process. Parameters are the user's own unless it was
+/// Open MPI's launcher that started the agent: then nobody can tell whose they are.
+bool is_mpi_launchers(const std::string& name, const Environment& base) {
+    if (name == kDirectLaunch) return true;
+    if (!begins_with_one_of(kMpiLauncher, name)) return false;
+    return base.contains("OMPI_COMM_WORLD_SIZE") || !begins_with_one_of(kMpiParameter, name);
 }
 
 }  // namespace
@@ -47,7 +71,8 @@ std::vector<std::string> worker_environment(const Environment& base, const Worke
                                             int local_rank, const std::string& error_file) {
     Environment out;
     for (const auto& [name, value] : base) {
-        if (!is_private(name)) out.emplace(name, value);
+        if (is_private(name) || (!setting.inherits_mpi && is_mpi_launchers(name, base))) continue;
+        out.emplace(name, value);
     }
     const auto number = [](auto value) { return std::to_string(value); };
     out["RANK"] = number(assignment.first_rank + local_rank);

@@ -25,13 +25,14 @@ struct WorkerSetting {
     /// The interface that Gloo is to use unless the user chose: set where the host's own name does
     /// not lead to an address that other nodes can reach.
     std::optional<std::string> gloo_interface;
+    bool inherits_mpi = false;  ///< --worker-mpi=inherit
     /// With --virtual-local-rank: every worker is local rank 0 of the one device that it sees.
     std::optional<hardware::DevicePerWorker> devices;
 };
 
 /// The agent's environment without what is the agent's own business (options by PET_, the Slurm
-/// plugin's variables, PMIx of the agent's process), overlaid with the contract (torchrun 2.14).
-/// `error_file` may be empty.
+/// plugin's variables, what an MPI launcher told the agent's process unless workers inherit that),
+/// overlaid with the contract (torchrun 2.14). `error_file` may be empty.
 std::vector<std::string> worker_environment(const Environment& base, const WorkerSetting& setting,
                                             const coordinator::Assignment& assignment,
                                             int local_rank, const std::string& error_file);

@@ -159,6 +159,7 @@ private:
         setup.workers = {.options = options_, .environment = environment_, .consoles = consoles_};
         enlist(setup);
         setup.workers.setting.role = options_.role;
+        setup.workers.setting.inherits_mpi = options_.worker_mpi == options::WorkerMpi::inherit;
         setup.workers.setting.signals_to_handle = names_of(ending_signals(options_));
         setup.workers.open_files = open_files_;
         setup.workers.keeps_logs = keeps_logs(options_);

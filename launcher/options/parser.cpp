@@ -63,6 +63,12 @@ Result<WorkerStore> as_worker_store(std::string_view text) {
     return failure(invalid_choice(text, "'agent', 'rank0', 'auto'"));
 }
 
+Result<WorkerMpi> as_worker_mpi(std::string_view text) {
+    if (text == "none") return WorkerMpi::none;
+    if (text == "inherit") return WorkerMpi::inherit;
+    return failure(invalid_choice(text, "'none', 'inherit'"));
+}
+
 Result<std::string> as_start_method(std::string_view text) {
     if (text == "spawn" || text == "fork" || text == "forkserver") return std::string(text);
     return failure(invalid_choice(text, "'spawn', 'fork', 'forkserver'"));
@@ -295,6 +301,7 @@ Result<Options> read(CommandLine line, const Environment& environment, Command c
     fields.flag("virtual-local-rank", options.virtual_local_rank);
     fields.read("numa-binding", options.numa_binding, parse_numa_binding, true);
     fields.read("worker-store", options.worker_store, as_worker_store);
+    fields.read("worker-mpi", options.worker_mpi, as_worker_mpi);
     read_output(fields, options);
     if (line.script->empty()) fields.fail(Error("argument training_script: must not be empty"));
     if (fields.error()) return failure(*fields.error());

@@ -37,6 +37,12 @@ enum class WorkerStore {
     rank0,  ///< worker 0, as with plain torch
 };
 
+/// What workers get of the variables of the MPI launcher that started the agent.
+enum class WorkerMpi {
+    none,     ///< nothing: a worker that calls MPI_Init is alone in its world
+    inherit,  ///< everything
+};
+
 struct Options {
     std::optional<NodeRange> nnodes;  ///< nothing: what the scheduler gave, else one node
     WorkersPerNode nproc_per_node;
@@ -83,6 +89,7 @@ struct Options {
     bool requeue = false;  ///< --requeue-on: the Slurm plugin acts on it
     SignalList signals_to_handle = parse_signals("SIGTERM,SIGINT,SIGHUP,SIGQUIT");
     WorkerStore worker_store = WorkerStore::automatic;
+    WorkerMpi worker_mpi = WorkerMpi::none;
 
     std::string script;  ///< never empty
     std::vector<std::string> script_args;

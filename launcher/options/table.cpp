@@ -27,6 +27,11 @@ const Option kOptions[] = {
      "agent,rank0,auto", true, true,
      "Who serves the store through which workers find each other: the agent, a new one for every "
      "attempt, worker rank0 as with plain PyTorch, or auto for the agent unless USE_LIBUV=0"},
+    {"worker-mpi", 0, Kind::choice, Group::workers, "none|inherit", "none", "none,inherit", true,
+     true,
+     "What workers get of the MPI launcher's variables (PMIX_, PMI_, OMPI_, PRTE_ and the like) "
+     "that started the agent: none, so that MPI_Init in a worker makes a world of its own, or "
+     "inherit for all of them"},
     {"virtual-local-rank", 0, Kind::flag, Group::workers, nullptr, nullptr, nullptr, true, true,
      "Give each worker LOCAL_RANK 0 and its own accelerator alone to see, so that compiled code is "
      "the same in all of them"},

@@ -10,7 +10,7 @@ from harness import check, count, equal
 
 WHO = """
     #!/bin/sh
-    echo "$SLURM_STEP_ID: rank $RANK of $WORLD_SIZE on $SLURMD_NODENAME, node $SLURM_NODEID"
+    echo "$SLURM_STEPID: rank $RANK of $WORLD_SIZE on $SLURMD_NODENAME, node $SLURM_NODEID"
 """
 ELASTIC = "srun --torchelastic --no-python"
 

@@ -53,7 +53,7 @@ def check_contract(workers, output):
         equal(len({each.get(name) for each in workers.values()}), 1, f"values of {name}", output)
     first = workers[0]
     check(0 < int(first["MASTER_PORT"]) < 65536, f"a port: {first['MASTER_PORT']}", output)
-    equal(first["TORCHELASTIC_RUN_ID"], f"{first['SLURM_JOB_ID']}.{first['SLURM_STEP_ID']}.0",
+    equal(first["TORCHELASTIC_RUN_ID"], f"{first['SLURM_JOB_ID']}.{first['SLURM_STEPID']}.0",
           "run id", output)
     files = {(each["SLURMD_NODENAME"], each["TORCHELASTIC_ERROR_FILE"])
              for each in workers.values()}

@@ -85,8 +85,7 @@ TEST(WorkerEnvironment, keeps_what_is_the_users_and_drops_what_is_the_agents) {
                               {"TORCHELASTIC_TOKEN", "secret"},
                               {"_SLURM_SPANK_OPTION_torchelastic_torchelastic", ""},
                               {"SLURM_SPANK__SLURM_SPANK_OPTION_torchelastic_role", "x"},
-                              {"PMIX_RANK", "0"},
-                              {"PMI_FD", "3"}};
+                              {"PMIX_RANK", "0"}};
     const WorkerSetting setting{.workers = 2, .gloo_interface = "eth0"};
     const Environment out = as_map(worker_environment(base, setting, third_of_four(), 0, ""));
     EXPECT_EQ(out.at("HOME"), "/h");
@@ -102,6 +101,32 @@ TEST(WorkerEnvironment, keeps_what_is_the_users_and_drops_what_is_the_agents) {
             << name;
         EXPECT_NE(value, "secret") << name;
     }
+}
+
+const Environment kByLaunchers = {
+    {"PMIX_RANK", "0"},     {"SLURM_STEP_ID", "0"},      {"PMI_FD", "3"},
+    {"PMI2_RANK", "1"},     {"OMPI_UNIVERSE_SIZE", "4"}, {"ORTE_SCHIZO_DETECTION", "ORTE"},
+    {"PRTE_LAUNCHED", "1"}, {"MPI_LOCALRANKID", "0"},    {"MPI_HOME", "/m"}};
+
+std::vector<std::string> names_left(Environment base, const WorkerSetting& setting) {
+    const Environment out = as_map(worker_environment(base, setting, third_of_four(), 0, ""));
+    std::vector<std::string> names;
+    for (const auto& [name, value] : base) {
+        if (out.contains(name)) names.push_back(name);
+    }
+    return names;
+}
+
+TEST(WorkerEnvironment, has_nothing_of_an_mpi_launcher_unless_asked) {
+    EXPECT_EQ(names_left(kByLaunchers, {}), std::vector<std::string>{"MPI_HOME"});
+    EXPECT_EQ(names_left(kByLaunchers, {.inherits_mpi = true}).size(), kByLaunchers.size());
+}
+
+TEST(WorkerEnvironment, keeps_mpi_parameters_unless_mpirun_may_have_set_them) {
+    Environment base = {{"OMPI_MCA_btl", "tcp,self"}, {"PRTE_MCA_if_include", "eth0"}};
+    EXPECT_EQ(names_left(base, {}).size(), 2U);
+    base["OMPI_COMM_WORLD_SIZE"] = "4";
+    EXPECT_EQ(names_left(base, {}).size(), 0U);
 }
 
 TEST(WorkerEnvironment, limits_threads_only_where_several_share_and_nobody_chose) {

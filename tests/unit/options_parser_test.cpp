@@ -28,6 +28,7 @@ TEST(Parser, has_torchruns_defaults) {
     EXPECT_EQ(o.shutdown_timeout, 30s);
     EXPECT_EQ(o.log_line_prefix_template, "[${role_name}${local_rank}]:");
     EXPECT_EQ(o.worker_store, WorkerStore::automatic);
+    EXPECT_EQ(o.worker_mpi, WorkerMpi::none);
 }
 
 TEST(Parser, fills_every_field) {
@@ -51,6 +52,7 @@ TEST(Parser, fills_every_field) {
                                "--port-range=30000-30015",
                                "--shutdown-timeout=0",
                                "--worker-store=rank0",
+                               "--worker-mpi=inherit",
                                "pkg.train"});
     EXPECT_EQ(o.nnodes, (NodeRange{2, 4}));
     EXPECT_EQ(o.nproc_per_node.from, WorkersPerNode::From::devices);
@@ -71,6 +73,7 @@ TEST(Parser, fills_every_field) {
     EXPECT_EQ(o.rdzv_conf.port_range, (PortRange{30000, 30015}));
     EXPECT_EQ(o.shutdown_timeout, 0s);
     EXPECT_EQ(o.worker_store, WorkerStore::rank0);
+    EXPECT_EQ(o.worker_mpi, WorkerMpi::inherit);
     EXPECT_EQ(o.script, "pkg.train");
     EXPECT_TRUE(options({"--no-python", "x"}).no_python);
 }
@@ -287,6 +290,9 @@ TEST(Parser, refuses_with_one_line) {
         {{"--worker-store", "me", "a"},
          "argument --worker-store/--worker_store: invalid choice: 'me' (choose from 'agent', "
          "'rank0', 'auto')"},
+        {{"--worker-mpi=pmix", "a"},
+         "argument --worker-mpi/--worker_mpi: invalid choice: 'pmix' (choose from 'none', "
+         "'inherit')"},
         {{"-r4", "a"},
          "argument -r/--redirects: '4' is neither 0 (none), 1 (stdout), 2 (stderr) or 3 (both) nor "
          "such masks by local rank, as in 0:3,1:2"},
