@@ -6,7 +6,10 @@
 // data is no fence, one of a part of the ranks hangs, and any event notification kills the step.
 #include <pmix.h>
 
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -23,6 +26,40 @@ using torchelastic::rdzv::ExchangeModule;
 
 constexpr const char* kKey = "torchelastic.card";
 
+/// Before the card stands the rank's number on its node: of other nodes' ranks not every launcher
+/// tells it.
+constexpr std::size_t kLocalRankBytes = sizeof(std::uint32_t);
+
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+/// "OpenPMIx 4.2.2" of "OpenPMIx 4.2.2 (PMIx Standard: ...)".
+std::string own_version() {
+    const std::string text = PMIx_Get_version();
+    return text.substr(0, text.find_first_of(" (,", text.find_first_of("0123456789")));
+}
+
+/// Why one cannot get in, as far as the status and what the server has told tell.
+std::string what_to_do(pmix_status_t status) {
+    std::string words;
+    const std::string security = variable("PMIX_SECURITY_MODE");
+    if (status == PMIX_ERR_UNREACH) {
+        words =
+            "; the launcher's PMIx server is gone, or is not to be reached from here (in a "
+            "container: mount " +
+            variable("PMIX_SERVER_TMPDIR") + ")";
+    } else if (!security.empty() && security != "native") {
+        words = "; the server wants clients to prove who they are by '" + security +
+                "', and this libpmix may lack that component: PMIX_MCA_psec=native in the "
+                "environment may do";
+    }
+    const std::string server = variable("PMIX_VERSION");
+    return words + " (libpmix here: " + own_version() +
+           ", the server's: " + (server.empty() ? "not told" : server) + ")";
+}
+
 Result<void> result_of(const char* call, pmix_status_t status) {
     if (status == PMIX_SUCCESS) return {};
     return failure(std::string(call) + ": " + PMIx_Error_string(status) + " (" +
@@ -34,8 +71,10 @@ class Client {
 public:
     static Result<Client> init() {
         pmix_proc_t self{};
-        const auto done = result_of("PMIx_Init", PMIx_Init(&self, nullptr, 0));
-        if (!done) return failure(done.error());
+        const pmix_status_t status = PMIx_Init(&self, nullptr, 0);
+        if (auto done = result_of("PMIx_Init", status); !done) {
+            return failure(done.error().text() + what_to_do(status));
+        }
         return Client(self);
     }
     ~Client() {
@@ -85,8 +124,16 @@ private:
     pmix_value_t* value_ = nullptr;
 };
 
-Result<void> put(const char* card, std::size_t size) {
-    std::string bytes(card, size);
+/// This process's number on its node.
+std::uint32_t local_rank(const Client& client) {
+    const auto found = Value::get(client.self(), PMIX_LOCAL_RANK, PMIX_UINT16);
+    return found ? (*found)->data.uint16 : torchelastic::rdzv::kNoLocalRank;
+}
+
+Result<void> put(std::uint32_t local_rank, const char* card, std::size_t size) {
+    std::string bytes(kLocalRankBytes, '\0');
+    std::memcpy(bytes.data(), &local_rank, kLocalRankBytes);  // one machine type to a job
+    bytes.append(card, size);
     pmix_value_t value{};
     value.type = PMIX_BYTE_OBJECT;
     value.data.bo.bytes = bytes.data();
@@ -116,7 +163,7 @@ Result<void> exchange_cards(const char* card, std::size_t size, const ExchangeAn
                   client->self().nspace);
 
     doing("handing out the business card");
-    if (auto done = put(card, size); !done) return done;
+    if (auto done = put(local_rank(*client), card, size); !done) return done;
     doing("waiting in PMIx_Fence for the agents of all ranks");
     if (auto done = fence(*client); !done) return done;
 
@@ -128,7 +175,13 @@ Result<void> exchange_cards(const char* card, std::size_t size, const ExchangeAn
                 std::move(found).error().because("the card of rank " + std::to_string(rank)));
         }
         const pmix_byte_object_t& bytes = (*found)->data.bo;
-        answer.card(answer.context, rank, bytes.bytes, bytes.size);
+        std::uint32_t local = torchelastic::rdzv::kNoLocalRank;
+        if (bytes.size < kLocalRankBytes) {
+            return failure("the card of rank " + std::to_string(rank) + " is cut short");
+        }
+        std::memcpy(&local, bytes.bytes, kLocalRankBytes);
+        answer.card(answer.context, rank, local, bytes.bytes + kLocalRankBytes,
+                    bytes.size - kLocalRankBytes);
     }
     doing("leaving the launcher's PMIx server");
     return {};

@@ -37,7 +37,7 @@ packages_of() {
     torch) echo python3-torch python3-numpy ;;
     test)
         echo python3 libtorch-dev clang-format clang-tidy shellcheck \
-            zsh tcsh mandoc groff-base etcd-server openssl
+            zsh tcsh mandoc groff-base etcd-server openssl openmpi-bin python3-mpi4py
         ;;
     *) die "unknown set '$1': build, cluster, accounting, torch or test" ;;
     esac

@@ -16,6 +16,7 @@
 #include "rdzv/endpoint.h"
 #include "rdzv/etcd.h"
 #include "rdzv/module.h"
+#include "rdzv/otherwise.h"
 #include "rdzv/pmix.h"
 #include "rdzv/slurm.h"
 #include "rdzv/stand.h"
@@ -46,19 +47,35 @@ std::vector<std::string> folders_of_modules(const Environment& environment) {
 
 std::unique_ptr<rdzv::Rendezvous> pmix_rendezvous(net::Loop& loop, const Place& place,
                                                   const options::Options& options,
-                                                  const Environment& environment) {
+                                                  const Environment& environment,
+                                                  std::function<void(const std::string&)> tell) {
     rdzv::Member member;
     member.node = place.node;
     if (place.allocation) {
-        member.run_id = place.allocation->run_id;
+        const slurm::Allocation& step = *place.allocation;
+        member.run_id = step.run_id;
         member.pause = rdzv::kSlurmPause;
-        if (place.allocation->index == 0) member.address = place.allocation->address;
+        if (step.index == 0) member.address = step.address;
+        member.token = step.token;
+        if (step.index == 0 && !step.token.empty()) {
+            member.door = [&loop, step, settings = settings(options)] {
+                return rdzv::listen_in_step(loop, step, settings);
+            };
+        }
     }
-    return rdzv::pmix_rendezvous(
+    auto by_pmix = rdzv::pmix_rendezvous(
         loop, std::move(member), settings(options),
         [folders = folders_of_modules(environment)](const std::string& card, const auto& doing) {
             return rdzv::exchange_by_module(rdzv::kPmixModule, folders, card, doing);
         });
+    const bool one_each = place.allocation && slurm::one_task_per_node(*place.allocation);
+    if (!one_each || place.allocation->token.empty()) return by_pmix;
+    return rdzv::meet_otherwise(
+        std::move(by_pmix),
+        [&loop, step = *place.allocation, settings = settings(options)] {
+            return rdzv::slurm_rendezvous(loop, step, settings);
+        },
+        [tell = std::move(tell)](const std::string& why) { tell(why + "; " + kWithoutPmix); });
 }
 
 /// Without a token of the user's the run's id is all that agents prove to each other: as much as
@@ -138,10 +155,11 @@ rdzv::MeetingPoint endpoint_of_static(const options::Options& options) {
 
 std::unique_ptr<rdzv::Rendezvous> choose_rendezvous(net::Loop& loop, const Place& place,
                                                     const options::Options& options,
-                                                    const Environment& environment) {
+                                                    const Environment& environment,
+                                                    std::function<void(const std::string&)> tell) {
     switch (place.backend) {
         case Backend::pmix:
-            return pmix_rendezvous(loop, place, options, environment);
+            return pmix_rendezvous(loop, place, options, environment, std::move(tell));
         case Backend::slurm:
             return rdzv::slurm_rendezvous(loop, *place.allocation, settings(options));
         case Backend::c10d:

@@ -1,6 +1,7 @@
 // How this agent is to meet the others, as options and place have it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,10 +14,12 @@
 
 namespace torchelastic::agent {
 
-/// Null where there is nobody to meet.
+/// Null where there is nobody to meet. `tell` hears of a way to meet that failed, where there is
+/// another.
 std::unique_ptr<rdzv::Rendezvous> choose_rendezvous(net::Loop& loop, const Place& place,
                                                     const options::Options& options,
-                                                    const Environment& environment);
+                                                    const Environment& environment,
+                                                    std::function<void(const std::string&)> tell);
 
 /// What there is to know then.
 rdzv::Meeting meet_nobody(const Place& place, const options::Options& options);

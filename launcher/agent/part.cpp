@@ -49,7 +49,8 @@ Part choose_part(const options::Options& options, const Environment& environment
     part.elects = known && !part.alone;
     if (part.elects && part.host) part.plan.coordinator = meeting.id;
     part.plan.run_id = run_id(options, meeting, fresh_id);
-    part.folder = part.plan.run_id + (part.alone ? "" : "_" + place.node);
+    // Of nodes with one name between them PMIx' meeting has made several.
+    part.folder = part.plan.run_id + (part.alone ? "" : "_" + (known ? meeting.id : place.node));
     return part;
 }
 

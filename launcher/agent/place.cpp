@@ -19,6 +19,10 @@ constexpr std::uint16_t kStaticPort = 29500;  // torchrun's
 constexpr std::uint16_t kStaticPorts = 8;
 constexpr int kLastPort = 65535;
 
+constexpr const char* kByPmix =
+    "the agents met through PMIx, which their launcher offers (--rdzv-backend=pmix asks for it, "
+    "and is met without this line)";
+
 std::string value_of(const Environment& environment, const char* name) {
     const auto found = environment.find(name);
     return found == environment.end() ? "" : found->second;
@@ -36,14 +40,17 @@ Result<void> refuse_islands(const slurm::Allocation& allocation, const Environme
         allocation.nodes.size()));
 }
 
-Result<Place> place_in_step(slurm::Allocation allocation, const Environment& environment) {
-    if (auto one = slurm::one_task_per_node(allocation); !one) {
+Result<Place> place_in_step(slurm::Allocation allocation, Backend backend,
+                            const Environment& environment) {
+    // Under PMIx all tasks have to come, and those that are too many leave.
+    if (auto one = slurm::one_task_per_node(allocation); !one && backend != Backend::pmix) {
         return failure(std::move(one).error());
     }
     if (allocation.token.empty()) allocation.token = value_of(environment, "TORCHELASTIC_TOKEN");
     Place place;
     place.node = allocation.node;
     place.allocation = std::move(allocation);
+    place.backend = backend == Backend::pmix ? Backend::pmix : Backend::slurm;
     return place;
 }
 
@@ -57,14 +64,27 @@ Result<std::optional<slurm::Allocation>> find_step(Backend backend,
     return step;
 }
 
+/// --rdzv-backend=pmix in a step that has no PMIx, but can do without.
+std::optional<Place> place_without_pmix(const Error& why, const Environment& environment) {
+    const auto step = slurm::read_allocation(environment);
+    if (!step || !*step) return std::nullopt;
+    auto place = place_in_step(**step, Backend::slurm, environment);
+    if (!place || place->allocation->token.empty()) return std::nullopt;
+    place->note = why.text() + "; " + kWithoutPmix;
+    return *std::move(place);
+}
+
 }  // namespace
 
 Result<Place> find_place(const options::Options& options, const Environment& environment,
                          const std::string& host) {
-    auto step = find_step(options.rdzv_backend, environment);
+    const bool by_pmix =
+        options.rdzv_backend == Backend::choose && rdzv::meets_by_pmix(environment);
     Place place;
     place.node = host;
-    place.backend = options.rdzv_backend;
+    place.backend = by_pmix ? Backend::pmix : options.rdzv_backend;
+    if (by_pmix) place.note = kByPmix;
+    auto step = find_step(place.backend, environment);
     const bool by_endpoint = place.backend == Backend::c10d || place.backend == Backend::etcd ||
                              place.backend == Backend::fixed;
     if (place.backend == Backend::standalone || by_endpoint) {
@@ -75,12 +95,16 @@ Result<Place> find_place(const options::Options& options, const Environment& env
             }
         }
     } else if (!step) {
-        return failure(std::move(step).error());
+        auto without = place.backend == Backend::pmix
+                           ? place_without_pmix(step.error(), environment)
+                           : std::nullopt;
+        if (!without) return failure(std::move(step).error());
+        place = std::move(*without);
     } else if (*step) {
-        auto in_step = place_in_step(std::move(**step), environment);
+        auto in_step = place_in_step(std::move(**step), place.backend, environment);
         if (!in_step) return in_step;
+        in_step->note = std::move(place.note);
         place = std::move(*in_step);
-        place.backend = options.rdzv_backend == Backend::pmix ? Backend::pmix : Backend::slurm;
     } else if (place.backend == Backend::pmix) {
         return place;
     } else {
@@ -103,7 +127,7 @@ Result<void> count_nodes(Place& place, const options::Options& options, std::siz
     place.min_nodes = range.min;
     place.max_nodes = std::min(range.max, there);
     if (range.min <= there) return {};
-    if (place.allocation || options.rdzv_backend == Backend::pmix) {
+    if (place.allocation || place.backend == Backend::pmix) {
         return failure(fmt::format("--nnodes={}: the {} has {}", range.min,
                                    place.allocation ? "Slurm step" : "PMIx launcher's job",
                                    count(nodes, "node")));

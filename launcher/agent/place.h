@@ -19,9 +19,14 @@ struct Place {
     options::Backend backend = options::Backend::standalone;  ///< never `choose`
     std::optional<slurm::Allocation> allocation;  ///< nothing: not in a step, or none that counts
     std::string node;                             ///< its name: Slurm's, else the host's
+    std::string note;  ///< for people: why the nodes meet as they do, if nobody asked for that
     int min_nodes = 1;
     int max_nodes = 1;
 };
+
+/// Says that PMIx failed and the job did not.
+constexpr const char* kWithoutPmix =
+    "the agents meet by what Slurm says of the step instead (--rdzv-backend=slurm does so at once)";
 
 /// What the options ask for, held against what Slurm's variables say. `host` is the host's name.
 /// Under the pmix backend outside Slurm only the meeting tells how many nodes there are: then they

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -137,14 +138,19 @@ private:
         if (!place) return failure(std::move(place).error());
         place_ = std::move(*place);
         open_files_ = raise_descriptor_limit();
-        rendezvous_ = choose_rendezvous(loop_, place_, options_, environment_);
+        rendezvous_ = choose_rendezvous(loop_, place_, options_, environment_,
+                                        [this](const std::string& why) { log_.warning(why); });
         if (!rendezvous_) {
             take_part(meet_nobody(place_, options_));
             return {};
         }
         rendezvous_->meet([this](Result<rdzv::Meeting> meeting) {
-            if (meeting) return take_part(std::move(*meeting));
-            fail(meeting.error());
+            if (!meeting) return fail(meeting.error());
+            if (const auto* surplus = std::get_if<rdzv::Surplus>(&meeting->place)) {
+                if (!surplus->words.empty()) log_.warning(surplus->words);
+                return end(0);
+            }
+            take_part(std::move(*meeting));
         });
         if (!agent_ && !ended_) remind();
         return {};
@@ -191,6 +197,7 @@ private:
         if (!logs && !setup.workers.keeps_logs) {
             log_.warning("no error files of workers: " + logs.error().text());
         }
+        if (part.host && !part.alone && !place_.note.empty()) log_.warning(place_.note);
         if (part.host) warn_of_threads(setup.workers.setting.workers);
         setup.meeting = std::move(meeting);
         Logs files = logs ? std::move(*logs) : Logs::none();

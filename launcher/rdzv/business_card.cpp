@@ -119,27 +119,6 @@ Result<BusinessCard> decode_card(std::string_view bytes) {
     return card;
 }
 
-Result<std::vector<BusinessCard>> read_cards(const std::vector<std::string>& cards) {
-    std::vector<BusinessCard> all;
-    std::map<std::string, std::size_t> ranks;
-    for (const std::string& bytes : cards) {
-        auto card = decode_card(bytes);
-        if (!card) {
-            return failure(std::move(card).error().because(fmt::format("rank {}", all.size())));
-        }
-        const auto [other, first] = ranks.emplace(card->node, all.size());
-        if (!first) {
-            return failure(fmt::format(
-                "ranks {} and {} are both on node {}, and one agent serves a whole node: start one "
-                "per node (srun --ntasks-per-node=1, mpirun --map-by ppr:1:node), and use "
-                "--nproc-per-node for the number of workers",
-                other->second, all.size(), card->node));
-        }
-        all.push_back(std::move(*card));
-    }
-    return all;
-}
-
 std::vector<std::string> distinct_addresses(const std::vector<BusinessCard>& cards,
                                             std::size_t rank) {
     std::map<std::string, std::size_t> owners;

@@ -29,9 +29,6 @@ std::string encode(const BusinessCard& card);
 /// Names that it does not know are passed over: a later release may say more.
 Result<BusinessCard> decode_card(std::string_view bytes);
 
-/// All cards, by rank. It is an error if two ranks share a node: one agent serves a whole node.
-Result<std::vector<BusinessCard>> read_cards(const std::vector<std::string>& cards);
-
 /// The addresses on one agent's card that are on no other: what several nodes call their own, such
 /// as the address of a container bridge, leads each of them to itself.
 std::vector<std::string> distinct_addresses(const std::vector<BusinessCard>& cards,

@@ -45,7 +45,7 @@ public:
 
     void meet(std::function<void(Result<Meeting>)> done) override {
         done_ = std::move(done);
-        auto stand = open_stand(loop_, run_.node, "", settings_);
+        auto stand = open_stand(loop_, run_.node, settings_);
         if (!stand) return finish(failure(std::move(stand).error()));
         if (stand->card.addresses.empty()) stand->card.addresses = {"127.0.0.1"};
         own_ = stand->card;

@@ -8,7 +8,10 @@
 namespace torchelastic::rdzv {
 
 /// Goes up with every change of this file.
-constexpr std::uint32_t kExchangeVersion = 1;
+constexpr std::uint32_t kExchangeVersion = 2;
+
+/// In place of a rank's number on its node, where the launcher does not tell it.
+constexpr std::uint32_t kNoLocalRank = 0xFFFF'FFFF;
 
 /// How a module answers. It calls these from the thread that called exchange(), before that
 /// returns; what a pointer points to is valid during the call only, but for `step`.
@@ -18,8 +21,9 @@ struct ExchangeAnswer {
     void (*doing)(void* context, const char* step);
     /// Once: this process's place, how many take part, and the launcher's name for all of them.
     void (*joined)(void* context, std::uint32_t rank, std::uint32_t size, const char* name);
-    /// Once per rank, this process's own included.
-    void (*card)(void* context, std::uint32_t rank, const char* bytes, std::size_t size);
+    /// Once per rank, this process's own included. `local_rank` counts the ranks on one node.
+    void (*card)(void* context, std::uint32_t rank, std::uint32_t local_rank, const char* bytes,
+                 std::size_t size);
     /// Once, instead of what has not been answered yet: one line for people.
     void (*failed)(void* context, const char* why);
 };

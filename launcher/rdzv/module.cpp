@@ -27,14 +27,16 @@ struct Answers {
         exchanged.rank = rank;
         exchanged.name = name;
         exchanged.cards.resize(size);
+        exchanged.local_ranks.resize(size, kNoLocalRank);
         given.resize(size);
     }
-    void take(std::uint32_t rank, std::string_view card) {
+    void take(std::uint32_t rank, std::uint32_t local_rank, std::string_view card) {
         if (rank >= exchanged.cards.size()) {
             return fail(fmt::format("a card of rank {}, where only {} take part", rank,
                                     exchanged.cards.size()));
         }
         exchanged.cards[rank] = card;
+        exchanged.local_ranks[rank] = local_rank;
         given[rank] = true;
     }
     void fail(std::string why) {
@@ -77,8 +79,9 @@ Result<Exchanged> exchange_by_module(const std::string& file,
         .joined = [](void* context, std::uint32_t rank, std::uint32_t size,
                      const char* name) { answers(context).join(rank, size, name); },
         .card =
-            [](void* context, std::uint32_t rank, const char* bytes, std::size_t size) {
-                answers(context).take(rank, {bytes, size});
+            [](void* context, std::uint32_t rank, std::uint32_t local_rank, const char* bytes,
+               std::size_t size) {
+                answers(context).take(rank, local_rank, {bytes, size});
             },
         .failed = [](void* context, const char* why) { answers(context).fail(why); },
     };

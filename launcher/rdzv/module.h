@@ -16,6 +16,8 @@ struct Exchanged {
     std::uint32_t rank = 0;          ///< this process's, by which `cards` are in order
     std::string name;                ///< the launcher's, for all processes together
     std::vector<std::string> cards;  ///< one of every rank
+    /// Beside each card the rank's number on its node; kNoLocalRank where it is not told.
+    std::vector<std::uint32_t> local_ranks;
 };
 
 /// Loads a module from the first of `folders` that has it and lets it exchange `card`; blocks as

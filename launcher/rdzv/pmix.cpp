@@ -9,6 +9,7 @@
 #include "rdzv/business_card.h"
 #include "rdzv/dialer.h"
 #include "rdzv/errand.h"
+#include "rdzv/roll.h"
 #include "rdzv/stand.h"
 
 namespace torchelastic::rdzv {
@@ -43,10 +44,14 @@ public:
 
     void meet(std::function<void(Result<Meeting>)> done) override {
         done_ = std::move(done);
-        auto stand = open_stand(loop_, member_.node, member_.address, settings_);
-        if (!stand) return finish(failure(std::move(stand).error()));
-        listener_.emplace(std::move(stand->listener));
-        const std::string card = encode(stand->card);
+        auto listener =
+            member_.door ? member_.door() : listen_for_agents(loop_, member_.node, settings_);
+        if (!listener) return finish(failure(std::move(listener).error()));
+        listener_.emplace(std::move(*listener));
+        auto written = write_card(member_.node, member_.address, listener_->port(), settings_);
+        if (!written) return finish(failure(std::move(written).error()));
+        if (!member_.token.empty()) written->token = member_.token;
+        const std::string card = encode(*written);
         if (member_.pause == Duration::zero()) return ask(card);
         patience_.arm(member_.pause, [this, card] { ask(card); });
     }
@@ -93,11 +98,16 @@ private:
             return failure(std::move(error).because("exchange business cards through PMIx"));
         };
         if (!exchanged) return fail(exchanged.error());
-        auto cards = read_cards(exchanged->cards);
-        if (!cards) return fail(std::move(cards).error());
-        cards_ = std::move(*cards);
-        meeting_.id = member_.node;
-        meeting_.order = static_cast<int>(exchanged->rank);
+        auto roll = call_roll(*exchanged);
+        if (!roll) return fail(std::move(roll).error());
+        cards_ = std::move(roll->agents);
+        if (!roll->own) {
+            meeting_.place = Surplus{std::move(roll->surplus)};
+            finish(std::move(meeting_));
+            return {};
+        }
+        meeting_.id = cards_[*roll->own].node;
+        meeting_.order = static_cast<int>(*roll->own);
         for (const BusinessCard& card : cards_)
             meeting_.expected.push_back(card.node);
         const BusinessCard& first = cards_.front();
@@ -111,7 +121,7 @@ private:
                                   "{}): give one by --local-addr",
                                   first.node, join(first.addresses, ", "))));
         }
-        exchanged->rank == 0 ? host() : call();
+        roll->own == 0 ? host() : call();
         return {};
     }
 
@@ -168,6 +178,7 @@ private:
     }
 
     void finish(Result<Meeting> result) {
+        if (!result) listener_.reset();  // whoever tries otherwise may want the port
         const auto done = std::move(done_);
         done_ = nullptr;
         if (done) done(std::move(result));
@@ -210,6 +221,20 @@ Result<std::optional<slurm::Allocation>> pmix_step(const slurm::Environment& env
                     printable(name->second, 64),
                     *step ? fmt::format("this is step {}.{}", (*step)->job_id, (*step)->step_id)
                           : "this is no task of a Slurm step"));
+}
+
+bool meets_by_pmix(const slurm::Environment& environment) {
+    const auto value_of = [&](const char* name) {
+        const auto found = environment.find(name);
+        return found == environment.end() ? std::string() : found->second;
+    };
+    const auto step = pmix_step(environment);
+    if (!step) return false;
+    // What mpirun left behind for an srun is not what started the plugin's agent.
+    if (!*step) return value_of("TORCHELASTIC_STEP_SCRIPT").empty();
+    const bool asked = value_of("SLURM_MPI_TYPE").starts_with("pmix");
+    const bool has_token = !(*step)->token.empty() || !value_of("TORCHELASTIC_TOKEN").empty();
+    return (*step)->nodes.size() > 1 && (asked || !has_token);
 }
 
 std::unique_ptr<Rendezvous> pmix_rendezvous(net::Loop& loop, Member member, Settings settings,

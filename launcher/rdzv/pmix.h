@@ -32,6 +32,11 @@ constexpr const char* kPmixModule = "rdzv_pmix.so";
 /// another step's, inherited. Pure.
 Result<std::optional<slurm::Allocation>> pmix_step(const slurm::Environment& environment);
 
+/// Whether agents that were told nothing meet through PMIx: where another launcher than Slurm
+/// started this process; and on several nodes of a step that was told --mpi=pmix or has no token,
+/// without which the slurm backend does not meet. Pure.
+bool meets_by_pmix(const slurm::Environment& environment);
+
 /// Hands out a card and returns all cards; blocks. `doing` may be called from any thread, with a
 /// text that lives for ever.
 using Exchange = std::function<Result<Exchanged>(
@@ -46,6 +51,11 @@ struct Member {
     std::string address;  ///< numeric, where others reach it; empty: one of its interfaces'
     std::string run_id;   ///< Slurm's; empty: made of the launcher's name and a random part
     Duration pause{};     ///< before the exchange
+    /// The secret that all agents have beforehand; empty: rank 0's card brings one.
+    std::string token{};
+    /// Opens the door at which this agent, should it coordinate, is looked for by those whose PMIx
+    /// failed; none: any port will do.
+    std::function<Result<net::Listener>()> door{};
 };
 
 /// `exchange` is called once, on a thread of its own, which may outlive the rendezvous: see

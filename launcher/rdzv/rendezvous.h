@@ -23,6 +23,10 @@ struct Host {
 struct Guest {
     Session session;
 };
+/// Another agent serves this node, and this one has nothing to do.
+struct Surplus {
+    std::string words;  ///< for people; said by one of several
+};
 
 /// What an agent knows once it has met the others.
 struct Meeting {
@@ -32,7 +36,7 @@ struct Meeting {
     std::string address;      ///< numeric, where the other nodes reach it
     coordinator::Membership membership = coordinator::Membership::known;
     std::vector<coordinator::AgentId> expected;  ///< all members, in order, if they are known
-    std::variant<Host, Guest> place;
+    std::variant<Host, Guest, Surplus> place;
 };
 
 struct Settings {

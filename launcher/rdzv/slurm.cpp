@@ -13,6 +13,12 @@ namespace {
 /// Enough that a free one is found among other jobs of the node, few enough to try in no time.
 constexpr std::size_t kPorts = 8;
 
+std::vector<std::uint16_t> ports(const slurm::Allocation& allocation, const Settings& settings) {
+    slurm::PortRange range;
+    if (settings.port_range) range = {settings.port_range->first, settings.port_range->second};
+    return slurm::port_sequence(allocation.run_id, kPorts, range);
+}
+
 class SlurmRendezvous : public Rendezvous {
 public:
     SlurmRendezvous(net::Loop& loop, slurm::Allocation allocation, Settings settings)
@@ -35,14 +41,6 @@ public:
     std::string trouble() const override { return dialer_ ? dialer_->trouble() : std::string(); }
 
 private:
-    std::vector<std::uint16_t> ports() const {
-        slurm::PortRange range;
-        if (settings_.port_range) {
-            range = {settings_.port_range->first, settings_.port_range->second};
-        }
-        return slurm::port_sequence(allocation_.run_id, kPorts, range);
-    }
-
     Result<std::string> first_address() const {
         if (allocation_.index == 0 && settings_.local_address) return *settings_.local_address;
         if (!allocation_.address.empty()) return allocation_.address;
@@ -72,26 +70,17 @@ private:
     }
 
     Result<Meeting> host(const std::string& address) const {
+        auto listener = listen_in_step(loop_, allocation_, settings_);
+        if (!listener) return failure(std::move(listener).error());
         Meeting meeting = this->meeting();
         meeting.address = address;
-        std::string trouble;
-        for (const std::uint16_t port : ports()) {
-            auto listener = net::Listener::open(loop_, "", port);
-            if (listener) {
-                meeting.place = Host{std::move(*listener)};
-                return meeting;
-            }
-            trouble = listener.error().text();
-        }
-        return failure(
-            fmt::format("none of the {} ports for the coordinator is free on node {} "
-                        "(--port-range=LOW-HIGH gives others): {}",
-                        ports().size(), meeting.id, trouble));
+        meeting.place = Host{std::move(*listener)};
+        return meeting;
     }
 
     void call(const std::string& address) {
         std::vector<Endpoint> where;
-        for (const std::uint16_t port : ports())
+        for (const std::uint16_t port : ports(allocation_, settings_))
             where.push_back({address, port});
         dialer_ = std::make_unique<Dialer>(
             loop_, std::move(where), meeting().credentials, settings_.keep_alive,
@@ -121,6 +110,21 @@ private:
 };
 
 }  // namespace
+
+Result<net::Listener> listen_in_step(net::Loop& loop, const slurm::Allocation& allocation,
+                                     const Settings& settings) {
+    std::string trouble;
+    const auto sequence = ports(allocation, settings);
+    for (const std::uint16_t port : sequence) {
+        auto listener = net::Listener::open(loop, "", port);
+        if (listener) return listener;
+        trouble = listener.error().text();
+    }
+    return failure(
+        fmt::format("none of the {} ports for the coordinator is free on node {} "
+                    "(--port-range=LOW-HIGH gives others): {}",
+                    sequence.size(), allocation.node, trouble));
+}
 
 std::unique_ptr<Rendezvous> slurm_rendezvous(net::Loop& loop, slurm::Allocation allocation,
                                              Settings settings) {

@@ -9,6 +9,11 @@
 
 namespace torchelastic::rdzv {
 
+/// Where the agent of the step's first node receives the others: the first free port of the
+/// sequence that all derive from the run id.
+Result<net::Listener> listen_in_step(net::Loop& loop, const slurm::Allocation& allocation,
+                                     const Settings& settings);
+
 /// The agent of the step's first node listens at the first free port of a sequence that all derive
 /// from the run id; the others try the same sequence there. A job that met at the same port is told
 /// apart by the token.

@@ -38,19 +38,25 @@ Result<net::Listener> listen_for_agents(net::Loop& loop, const std::string& node
     return failure(std::move(listener).error().because("listen for other agents on node " + node));
 }
 
-Result<Stand> open_stand(net::Loop& loop, const std::string& node, const std::string& address,
-                         const Settings& settings) {
-    auto listener = listen_for_agents(loop, node, settings);
-    if (!listener) return failure(std::move(listener).error());
+Result<BusinessCard> write_card(const std::string& node, const std::string& address,
+                                std::uint16_t port, const Settings& settings) {
     auto addresses = places(address, settings);
     if (!addresses) return failure(std::move(addresses).error());
     BusinessCard card;
     card.node = node;
     card.addresses = std::move(*addresses);
-    card.port = listener->port();
+    card.port = port;
     card.token = wire::random_hexadecimal(32);
     card.run = wire::random_hexadecimal(8);
-    return Stand{std::move(*listener), std::move(card)};
+    return card;
+}
+
+Result<Stand> open_stand(net::Loop& loop, const std::string& node, const Settings& settings) {
+    auto listener = listen_for_agents(loop, node, settings);
+    if (!listener) return failure(std::move(listener).error());
+    auto card = write_card(node, "", listener->port(), settings);
+    if (!card) return failure(std::move(card).error());
+    return Stand{std::move(*listener), std::move(*card)};
 }
 
 }  // namespace torchelastic::rdzv

@@ -2,6 +2,7 @@
 // that tells of it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "net/listener.h"
@@ -19,9 +20,12 @@ struct Stand {
 Result<net::Listener> listen_for_agents(net::Loop& loop, const std::string& node,
                                         const Settings& settings);
 
-/// On all of the machine's interfaces; the card names `address` first, unless that is "", or the
-/// user's --local-addr alone.
-Result<Stand> open_stand(net::Loop& loop, const std::string& node, const std::string& address,
-                         const Settings& settings);
+/// The card of an agent that listens at `port`, with a token and a run of its own. It names
+/// `address` first, unless that is "", or the user's --local-addr alone.
+Result<BusinessCard> write_card(const std::string& node, const std::string& address,
+                                std::uint16_t port, const Settings& settings);
+
+/// On all of the machine's interfaces.
+Result<Stand> open_stand(net::Loop& loop, const std::string& node, const Settings& settings);
 
 }  // namespace torchelastic::rdzv

@@ -226,9 +226,13 @@ class Cluster:
     def run(self, *argv, limit=60, **options):
         return self.start(*argv, **options).wait(limit)
 
+    def start_on(self, node, *argv):
+        """Starts a program on a node as root; returns its Job."""
+        return Job([*self._command, "exec", node, *argv])
+
     def exec(self, node, *argv):
         """Runs a program on a node as root."""
-        return self.command("exec", node, *argv)
+        return self.start_on(node, *argv).wait(120)
 
     def kill(self, node, *pids, signal="KILL"):
         done = self.exec(node, "kill", f"-{signal}", *[str(pid) for pid in pids])

@@ -103,6 +103,21 @@ const Case kCases[] = {
      {{5, 5}},
      by_pmix(step("n[1-4]", "2(x4)"), "prterun-n1-77@1"),
      "host 1 1"},
+    {"two tasks on a node, of which PMIx lets one go",
+     Backend::pmix,
+     {},
+     by_pmix(step("n[1-4]", "2(x4)"), "slurm.pmix.7.2"),
+     "n2 4 4"},
+    {"mpirun, told nothing",
+     Backend::choose,
+     {{2, 3}},
+     {{"PMIX_NAMESPACE", "77@1"}, {"PMIX_RANK", "1"}},
+     "host 1 1"},
+    {"standalone under mpirun",
+     Backend::standalone,
+     {},
+     {{"PMIX_NAMESPACE", "77@1"}, {"PMIX_RANK", "1"}},
+     "host 1 1"},
     {"pmix without PMIx",
      Backend::pmix,
      {},
@@ -134,6 +149,32 @@ TEST(Place, counts_the_nodes_that_only_the_meeting_tells) {
     EXPECT_EQ(place->max_nodes, 4);
     EXPECT_EQ(count_nodes(*place, options, 1).error().text(),
               "--nnodes=2: the PMIx launcher's job has 1 node");
+}
+
+TEST(Place, says_how_nodes_meet_if_nobody_asked_for_that) {
+    options::Options options;
+    const Environment in_pmix = by_pmix(step("n[1-4]", "1(x4)"), "slurm.pmix.7.2");
+    auto chosen = find_place(options, in_pmix, "host");
+    ASSERT_TRUE(chosen) << chosen.error().text();
+    EXPECT_EQ(chosen->backend, Backend::pmix);
+    EXPECT_TRUE(chosen->note.starts_with("the agents met through PMIx")) << chosen->note;
+    options.rdzv_backend = Backend::pmix;
+    EXPECT_EQ(find_place(options, in_pmix, "host")->note, "");
+    EXPECT_EQ(find_place({}, step("n[1-4]", "1(x4)"), "host")->note, "");
+}
+
+TEST(Place, does_without_pmix_where_the_step_has_a_token) {
+    options::Options options;
+    options.rdzv_backend = Backend::pmix;
+    Environment environment = step("n[1-4]", "1(x4)");
+    EXPECT_FALSE(find_place(options, environment, "host"));
+    environment["TORCHELASTIC_STEP_TOKEN"] = "secret";
+    const auto place = find_place(options, environment, "host");
+    ASSERT_TRUE(place) << place.error().text();
+    EXPECT_EQ(place->backend, Backend::slurm);
+    EXPECT_TRUE(place->note.starts_with("--rdzv-backend=pmix: not started under a PMIx launcher"))
+        << place->note;
+    EXPECT_TRUE(place->note.ends_with(kWithoutPmix)) << place->note;
 }
 
 TEST(Place, takes_the_token_of_the_plugin_else_the_users) {

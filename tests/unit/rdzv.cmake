@@ -3,6 +3,8 @@ torchelastic_unit_test(rdzv_card_test LINKS torchelastic::rdzv)
 torchelastic_unit_test(rdzv_election_test LINKS torchelastic::rdzv nlohmann_json::nlohmann_json)
 torchelastic_unit_test(rdzv_endpoint_test LINKS torchelastic::rdzv)
 torchelastic_unit_test(rdzv_pmix_test LINKS torchelastic::rdzv)
+torchelastic_unit_test(rdzv_otherwise_test LINKS torchelastic::rdzv)
+torchelastic_unit_test(rdzv_roll_test LINKS torchelastic::rdzv)
 torchelastic_unit_test(rdzv_slurm_test LINKS torchelastic::rdzv)
 
 if(TARGET rdzv_etcd)

@@ -91,28 +91,6 @@ TEST(BusinessCard, survives_every_cut_and_many_scratches) {
     }
 }
 
-TEST(Cards, keep_the_order_of_ranks) {
-    const auto cards = read_cards({encode(card("b", {})), encode(card("a", {}))});
-    ASSERT_TRUE(cards) << cards.error().text();
-    EXPECT_EQ((*cards)[0].node, "b");
-    EXPECT_EQ((*cards)[1].node, "a");
-}
-
-TEST(Cards, name_the_rank_whose_card_is_broken) {
-    const auto cards = read_cards({encode(card("a", {})), "nonsense"});
-    ASSERT_FALSE(cards);
-    EXPECT_EQ(cards.error().text(),
-              "rank 1: not a business card of this release: it begins with 'nonsense'");
-}
-
-TEST(Cards, do_not_put_two_agents_on_one_node) {
-    const auto cards =
-        read_cards({encode(card("a", {})), encode(card("b", {})), encode(card("a", {}))});
-    ASSERT_FALSE(cards);
-    EXPECT_TRUE(cards.error().text().starts_with("ranks 0 and 2 are both on node a, and one agent"))
-        << cards.error().text();
-}
-
 TEST(Cards, tell_an_address_of_one_node_from_a_bridge_that_each_has) {
     const std::vector<BusinessCard> cards = {card("a", {"172.17.0.1", "10.0.0.1", "fd00::1"}),
                                              card("b", {"10.0.0.2", "172.17.0.1"}),

@@ -18,9 +18,9 @@ void exchange(const char* card, std::size_t size, const ExchangeAnswer* answer) 
     if (order == "failure") return answer->failed(to, "out\nof order");
     if (order == "nonsense") return answer->joined(to, 5, 2, "fake");
     answer->joined(to, 1, 2, "fake");
-    if (order == "no joined rank") answer->card(to, 2, "x", 1);
-    answer->card(to, 1, card, size);
-    if (order != "incomplete") answer->card(to, 0, "zero\0", 5);
+    if (order == "no joined rank") answer->card(to, 2, 0, "x", 1);
+    answer->card(to, 1, 1, card, size);
+    if (order != "incomplete") answer->card(to, 0, 0, "zero\0", 5);
 }
 
 #ifdef FAKE_VERSION

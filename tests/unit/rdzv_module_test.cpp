@@ -38,6 +38,7 @@ TEST(Module, hands_the_cards_over) {
     EXPECT_EQ(result->rank, 1U);
     EXPECT_EQ(result->name, "fake");
     EXPECT_EQ(result->cards, (std::vector<std::string>{std::string("zero\0", 5), "hello"}));
+    EXPECT_EQ(result->local_ranks, (std::vector<std::uint32_t>{0, 1}));
     EXPECT_EQ(steps, "loading the module.playing.");
 }
 
@@ -53,7 +54,7 @@ TEST(Module, says_in_one_line_what_is_wrong) {
               std::string::npos)
         << error("fake_no_entry.so");
     EXPECT_EQ(error("fake_version.so"), TEST_MODULES
-              "/fake_version.so is of another release (it speaks version 99, this program 1): "
+              "/fake_version.so is of another release (it speaks version 99, this program 2): "
               "install both from one build");
 }
 

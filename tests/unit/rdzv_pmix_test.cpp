@@ -1,5 +1,6 @@
 // Meeting by business cards, with a launcher that the test plays.
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <optional>
 
@@ -36,7 +37,7 @@ public:
             state->come(rank, card);
             state->changed.wait(lock, [&] { return state->complete() || state->closed; });
             if (!state->complete()) return failure("the launcher has enough");
-            return Exchanged{rank, "job/1", state->cards};
+            return Exchanged{rank, "job/1", state->cards, state->local_ranks()};
         };
     }
 
@@ -52,6 +53,14 @@ private:
             cards[rank] = card;
             ++present;
             changed.notify_all();
+        }
+        /// As a launcher counts: who shares a node says so by its name.
+        std::vector<std::uint32_t> local_ranks() const {
+            std::map<std::string, std::uint32_t> on_node;
+            std::vector<std::uint32_t> counted;
+            for (const std::string& card : cards)
+                counted.push_back(on_node[decode_card(card)->node]++);
+            return counted;
         }
         bool complete() const { return present == cards.size(); }
 
@@ -220,15 +229,46 @@ TEST(Pmix, says_what_the_exchange_met) {
               "exchange business cards through PMIx: PMIx_Init: UNREACHABLE (-25)");
 }
 
-TEST(Pmix, refuses_a_second_agent_of_a_node) {
+TEST(Pmix, lets_a_second_rank_of_a_node_go) {
     Guarded guarded;
     Launcher launcher(2);
     launcher.leave(0, {"a", {"127.0.0.9"}, 9, "00", "00"});
     const auto agent = guarded.agent("a", {}, launcher.rank(1));
-    const std::string why = guarded.error_of(*agent);
-    EXPECT_TRUE(
-        why.starts_with("exchange business cards through PMIx: ranks 0 and 1 are both on node a"))
-        << why;
+    std::string words;
+    agent->meet([&](Result<Meeting> meeting) {
+        ASSERT_TRUE(meeting) << meeting.error().text();
+        words = std::get<Surplus>(meeting->place).words;
+        guarded.loop.stop();
+    });
+    guarded.loop.run();
+    EXPECT_TRUE(words.starts_with("the launcher started 2 ranks on 1 node: ")) << words;
+    EXPECT_FALSE(agent->stuck());
+}
+
+TEST(Pmix, receives_others_at_the_door_and_with_the_token_of_the_step) {
+    Guarded guarded;
+    Launcher launcher(2);
+    launcher.leave(1, {"b", {"127.0.0.9"}, 9, "00", "00"});
+    std::uint16_t port = 0;
+    Member member{.node = "a", .address = "127.0.0.1", .run_id = "7.0.0", .token = "abc"};
+    member.door = [&] {
+        auto listener = net::Listener::open(guarded.loop, "", 0);
+        port = listener->port();
+        return listener;
+    };
+    Settings settings;
+    settings.local_address = "127.0.0.1";
+    const auto agent = pmix_rendezvous(guarded.loop, member, settings, launcher.rank(0));
+    std::optional<Meeting> met;
+    agent->meet([&](Result<Meeting> meeting) {
+        ASSERT_TRUE(meeting) << meeting.error().text();
+        met = std::move(*meeting);
+        guarded.loop.stop();
+    });
+    guarded.loop.run();
+    ASSERT_TRUE(met);
+    EXPECT_EQ(met->credentials.token, "abc");
+    EXPECT_EQ(std::get<Host>(met->place).listener->port(), port);
 }
 
 TEST(Pmix, says_when_no_address_tells_the_first_node_from_others) {
@@ -296,6 +336,45 @@ TEST(PmixStep, is_slurms_only_if_slurms_pmix_started_it) {
     const auto prte = pmix_step(step("prterun-n1-77@1"));
     ASSERT_TRUE(prte) << prte.error().text();
     EXPECT_FALSE(*prte);
+}
+
+TEST(PmixStep, is_met_by_itself_where_pmix_is_what_there_is) {
+    struct Case {
+        const char* what;
+        slurm::Environment more;
+        bool expected;
+    };
+    const std::string token(64, 'a');
+    const auto with = [](slurm::Environment environment, const slurm::Environment& more) {
+        for (const auto& [name, value] : more)
+            environment[name] = value;
+        return environment;
+    };
+    const slurm::Environment own = step("slurm.pmix.7.2");
+    const slurm::Environment mpirun = {{"PMIX_NAMESPACE", "prterun-n1-77@1"}, {"PMIX_RANK", "0"}};
+    const Case cases[] = {
+        {"nobody's", {}, false},
+        {"mpirun", mpirun, true},
+        {"mpirun whose daemons srun started", with(own, mpirun), true},
+        {"mpirun's leftovers in a step of the plugin's",
+         with(with(own, mpirun), {{"TORCHELASTIC_STEP_SCRIPT", "a"}}), false},
+        {"a step without a token", own, true},
+        {"a step that nobody asked for PMIx", with(own, {{"TORCHELASTIC_STEP_TOKEN", token}}),
+         false},
+        {"srun --mpi=pmix",
+         with(own, {{"TORCHELASTIC_STEP_TOKEN", token}, {"SLURM_MPI_TYPE", "pmix_v4"}}), true},
+        {"srun --mpi=none", with(own, {{"TORCHELASTIC_TOKEN", "x"}, {"SLURM_MPI_TYPE", "none"}}),
+         false},
+        {"a step of one node",
+         with(own, {{"SLURM_STEP_NODELIST", "n2"},
+                    {"SLURM_STEP_TASKS_PER_NODE", "1"},
+                    {"SLURM_NODEID", "0"},
+                    {"SLURM_MPI_TYPE", "pmix"}}),
+         false},
+        {"another step's", step("slurm.pmix.7.1"), false},
+    };
+    for (const Case& each : cases)
+        EXPECT_EQ(meets_by_pmix(each.more), each.expected) << each.what;
 }
 
 TEST(PmixStep, says_that_nobody_started_it) {
