@@ -6,6 +6,7 @@
 // data is no fence, one of a part of the ranks hangs, and any event notification kills the step.
 #include <pmix.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -152,7 +153,25 @@ Result<void> fence(const Client& client) {
     return result_of("PMIx_Fence", PMIx_Fence(&everyone, 1, &collect, 1));
 }
 
-Result<void> exchange_cards(const char* card, std::size_t size, const ExchangeAnswer& answer) {
+Result<void> read_card(const Client& client, pmix_rank_t rank, const ExchangeAnswer& answer) {
+    auto found = Value::get(client.rank(rank), kKey, PMIX_BYTE_OBJECT);
+    if (!found) {
+        return failure(
+            std::move(found).error().because("the card of rank " + std::to_string(rank)));
+    }
+    const pmix_byte_object_t& bytes = (*found)->data.bo;
+    if (bytes.size < kLocalRankBytes) {
+        return failure("the card of rank " + std::to_string(rank) + " is cut short");
+    }
+    std::uint32_t local = torchelastic::rdzv::kNoLocalRank;
+    std::memcpy(&local, bytes.bytes, kLocalRankBytes);
+    answer.card(answer.context, rank, local, bytes.bytes + kLocalRankBytes,
+                bytes.size - kLocalRankBytes);
+    return {};
+}
+
+Result<void> exchange_cards(const char* card, std::size_t size, std::uint32_t wanted,
+                            const ExchangeAnswer& answer) {
     const auto doing = [&](const char* step) { answer.doing(answer.context, step); };
     doing("connecting to the launcher's PMIx server");
     const auto client = Client::init();
@@ -168,27 +187,18 @@ Result<void> exchange_cards(const char* card, std::size_t size, const ExchangeAn
     if (auto done = fence(*client); !done) return done;
 
     doing("collecting the business cards");
-    for (pmix_rank_t rank = 0; rank < (*ranks)->data.uint32; ++rank) {
-        auto found = Value::get(client->rank(rank), kKey, PMIX_BYTE_OBJECT);
-        if (!found) {
-            return failure(
-                std::move(found).error().because("the card of rank " + std::to_string(rank)));
-        }
-        const pmix_byte_object_t& bytes = (*found)->data.bo;
-        std::uint32_t local = torchelastic::rdzv::kNoLocalRank;
-        if (bytes.size < kLocalRankBytes) {
-            return failure("the card of rank " + std::to_string(rank) + " is cut short");
-        }
-        std::memcpy(&local, bytes.bytes, kLocalRankBytes);
-        answer.card(answer.context, rank, local, bytes.bytes + kLocalRankBytes,
-                    bytes.size - kLocalRankBytes);
+    const std::uint32_t all = (*ranks)->data.uint32;
+    const std::uint32_t last = wanted == 0 ? all : std::min(wanted, all);
+    for (pmix_rank_t rank = 0; rank < last; ++rank) {
+        if (auto done = read_card(*client, rank, answer); !done) return done;
     }
     doing("leaving the launcher's PMIx server");
     return {};
 }
 
-void exchange(const char* card, std::size_t size, const ExchangeAnswer* answer) {
-    const auto done = exchange_cards(card, size, *answer);
+void exchange(const char* card, std::size_t size, std::uint32_t wanted,
+              const ExchangeAnswer* answer) {
+    const auto done = exchange_cards(card, size, wanted, *answer);
     if (!done) answer->failed(answer->context, done.error().text().c_str());
 }
 

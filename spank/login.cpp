@@ -32,16 +32,19 @@ constexpr const char* kForManyTasks[] = {
     "SLURM_GPU_BIND",        "SLURM_TRES_BIND",
 };
 
-/// Slurm ends a step of which it loses a part, at once or by the site's KillOnBadExit and WaitTime.
-/// An elastic one goes on. A user's own variable or option still wins.
+/// What srun and slurmstepd are to find. A user's own variable or option still wins.
 struct Default {
     const char* name;
     const char* value;
 };
-constexpr Default kToGoOn[] = {
+constexpr Default kDefaults[] = {
+    // Slurm ends a step of which it loses a part, at once or by the site's KillOnBadExit and
+    // WaitTime. An elastic one goes on.
     {"SLURM_NO_KILL", "set"},
     {"SLURM_KILL_BAD_EXIT", "0"},
     {"SLURM_WAIT", "0"},
+    // With connections of its own mpi/pmix can lose what agents tell each other (22.05).
+    {"SLURM_PMIX_DIRECT_CONN", "false"},
 };
 
 const char* inherited(const char* option) {
@@ -149,7 +152,7 @@ void arrange_environment(const Site& site) {
     }
     std::string added;
     ask_for_one_task_per_node(line.tasks, added);
-    for (const Default& variable : kToGoOn) {
+    for (const Default& variable : kDefaults) {
         if (std::getenv(variable.name) == nullptr) lend(added, variable.name, variable.value);
     }
     setenv(kAddedCarrier, added.c_str(), 1);

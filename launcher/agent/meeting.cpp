@@ -49,13 +49,16 @@ std::unique_ptr<rdzv::Rendezvous> pmix_rendezvous(net::Loop& loop, const Place& 
                                                   const options::Options& options,
                                                   const Environment& environment,
                                                   std::function<void(const std::string&)> tell) {
+    const bool one_each = place.allocation && slurm::one_task_per_node(*place.allocation);
     rdzv::Member member;
     member.node = place.node;
     if (place.allocation) {
         const slurm::Allocation& step = *place.allocation;
         member.run_id = step.run_id;
-        member.pause = rdzv::kSlurmPause;
+        member.pause = rdzv::pause_before_pmix(environment);
         if (step.index == 0) member.address = step.address;
+        if (one_each) member.nodes = step.nodes;
+        member.index = step.index;
         member.token = step.token;
         if (step.index == 0 && !step.token.empty()) {
             member.door = [&loop, step, settings = settings(options)] {
@@ -65,10 +68,10 @@ std::unique_ptr<rdzv::Rendezvous> pmix_rendezvous(net::Loop& loop, const Place& 
     }
     auto by_pmix = rdzv::pmix_rendezvous(
         loop, std::move(member), settings(options),
-        [folders = folders_of_modules(environment)](const std::string& card, const auto& doing) {
-            return rdzv::exchange_by_module(rdzv::kPmixModule, folders, card, doing);
+        [folders = folders_of_modules(environment)](const std::string& card, std::uint32_t wanted,
+                                                    const auto& doing) {
+            return rdzv::exchange_by_module(rdzv::kPmixModule, folders, card, wanted, doing);
         });
-    const bool one_each = place.allocation && slurm::one_task_per_node(*place.allocation);
     if (!one_each || place.allocation->token.empty()) return by_pmix;
     return rdzv::meet_otherwise(
         std::move(by_pmix),

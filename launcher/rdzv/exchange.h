@@ -21,7 +21,8 @@ struct ExchangeAnswer {
     void (*doing)(void* context, const char* step);
     /// Once: this process's place, how many take part, and the launcher's name for all of them.
     void (*joined)(void* context, std::uint32_t rank, std::uint32_t size, const char* name);
-    /// Once per rank, this process's own included. `local_rank` counts the ranks on one node.
+    /// Once for each rank whose card is wanted, this process's own included. `local_rank` counts
+    /// the ranks on one node.
     void (*card)(void* context, std::uint32_t rank, std::uint32_t local_rank, const char* bytes,
                  std::size_t size);
     /// Once, instead of what has not been answered yet: one line for people.
@@ -33,9 +34,12 @@ struct ExchangeModule {
     std::uint32_t version;  ///< kExchangeVersion of the module's build
 
     /// Hands out this process's business card and collects those of all processes that its launcher
-    /// started with it. Blocks until all of them have called it, for ever if one never does. To be
-    /// called once in the life of a process: not every launcher lets one come back.
-    void (*exchange)(const char* card, std::size_t size, const ExchangeAnswer* answer);
+    /// started with it, or of the first `wanted` ranks if that is not 0. Blocks until all of them
+    /// have called it, for ever if one never does; where only some are wanted it may be content
+    /// with those. To be called once in the life of a process: not every launcher lets one come
+    /// back.
+    void (*exchange)(const char* card, std::size_t size, std::uint32_t wanted,
+                     const ExchangeAnswer* answer);
 };
 
 }  // namespace torchelastic::rdzv

@@ -1,6 +1,8 @@
 // The module's answers, made into one value.
 #include "rdzv/module.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/module.h"
@@ -18,7 +20,8 @@ constexpr std::uint32_t kMostRanks = 1U << 20;
 
 /// What a module has answered so far; believes nothing.
 struct Answers {
-    explicit Answers(const std::function<void(const char*)>& on_step) : doing(on_step) {}
+    Answers(std::uint32_t most, const std::function<void(const char*)>& on_step)
+        : wanted(most), doing(on_step) {}
 
     void join(std::uint32_t rank, std::uint32_t size, const char* name) {
         if (size == 0 || size > kMostRanks || rank >= size) {
@@ -26,13 +29,15 @@ struct Answers {
         }
         exchanged.rank = rank;
         exchanged.name = name;
-        exchanged.cards.resize(size);
-        exchanged.local_ranks.resize(size, kNoLocalRank);
-        given.resize(size);
+        exchanged.size = size;
+        const std::uint32_t cards = wanted == 0 ? size : std::min(wanted, size);
+        exchanged.cards.resize(cards);
+        exchanged.local_ranks.resize(cards, kNoLocalRank);
+        given.resize(cards);
     }
     void take(std::uint32_t rank, std::uint32_t local_rank, std::string_view card) {
         if (rank >= exchanged.cards.size()) {
-            return fail(fmt::format("a card of rank {}, where only {} take part", rank,
+            return fail(fmt::format("a card of rank {}, where only {} were to come", rank,
                                     exchanged.cards.size()));
         }
         exchanged.cards[rank] = card;
@@ -51,6 +56,7 @@ struct Answers {
         return std::move(exchanged);
     }
 
+    const std::uint32_t wanted;
     const std::function<void(const char*)>& doing;
     Exchanged exchanged;
     std::vector<bool> given;
@@ -65,14 +71,14 @@ Answers& answers(void* context) {
 
 Result<Exchanged> exchange_by_module(const std::string& file,
                                      const std::vector<std::string>& folders,
-                                     const std::string& card,
+                                     const std::string& card, std::uint32_t wanted,
                                      const std::function<void(const char* step)>& doing) {
     doing("loading the module");
     const auto path = find_module(file, folders, "it is built where libpmix's headers are");
     if (!path) return failure(path.error());
     const auto module = load_module<ExchangeModule>(*path, kEntry, kExchangeVersion);
     if (!module) return failure(module.error());
-    Answers collected(doing);
+    Answers collected(wanted, doing);
     const ExchangeAnswer answer = {
         .context = &collected,
         .doing = [](void* context, const char* step) { answers(context).doing(step); },
@@ -85,7 +91,7 @@ Result<Exchanged> exchange_by_module(const std::string& file,
             },
         .failed = [](void* context, const char* why) { answers(context).fail(why); },
     };
-    (*module)->exchange(card.data(), card.size(), &answer);
+    (*module)->exchange(card.data(), card.size(), wanted, &answer);
     return std::move(collected).result();
 }
 

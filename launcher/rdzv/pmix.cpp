@@ -19,6 +19,8 @@ namespace {
 /// How long an address is tried alone before the next one is tried beside it.
 constexpr Duration kHeadStart = std::chrono::milliseconds(250);
 
+constexpr Duration kSlurmPause = std::chrono::milliseconds(100);
+
 constexpr std::string_view kSlurmNamespace = "slurm.pmix.";
 
 /// A launcher's name for a job, fit to be a part of paths.
@@ -51,20 +53,23 @@ public:
         auto written = write_card(member_.node, member_.address, listener_->port(), settings_);
         if (!written) return finish(failure(std::move(written).error()));
         if (!member_.token.empty()) written->token = member_.token;
-        const std::string card = encode(*written);
-        if (member_.pause == Duration::zero()) return ask(card);
-        patience_.arm(member_.pause, [this, card] { ask(card); });
+        own_card_ = std::move(*written);
+        if (member_.pause == Duration::zero()) return ask();
+        patience_.arm(member_.pause, [this] { ask(); });
     }
 
     bool stuck() const override { return errand_ && errand_->running(); }
 
 private:
-    void ask(const std::string& card) {
-        auto started = Errand::start(
-            loop_,
-            [this, exchange = exchange_, card](const Errand::Doing& doing) -> Errand::Report {
-                return [this, result = exchange(card, doing)] { hear(result); };
-            });
+    void ask() {
+        const std::uint32_t wanted = member_.nodes.empty() ? 0 : 1;
+        auto started = Errand::start(loop_,
+                                     [this, exchange = exchange_, card = encode(own_card_),
+                                      wanted](const Errand::Doing& doing) -> Errand::Report {
+                                         return [this, result = exchange(card, wanted, doing)] {
+                                             hear(result);
+                                         };
+                                     });
         if (!started) return finish(failure(std::move(started).error()));
         errand_.emplace(std::move(*started));
         patience_.arm(settings_.pmix_timeout, [this] { give_up(); });
@@ -101,35 +106,46 @@ private:
         auto roll = call_roll(*exchanged);
         if (!roll) return fail(std::move(roll).error());
         cards_ = std::move(roll->agents);
-        if (!roll->own) {
+        if (!member_.nodes.empty()) {
+            know_all(exchanged->rank);
+        } else if (roll->own) {
+            meeting_.order = static_cast<int>(*roll->own);
+            for (const BusinessCard& card : cards_)
+                meeting_.expected.push_back(card.node);
+        } else {
             meeting_.place = Surplus{std::move(roll->surplus)};
             finish(std::move(meeting_));
             return {};
         }
-        meeting_.id = cards_[*roll->own].node;
-        meeting_.order = static_cast<int>(*roll->own);
-        for (const BusinessCard& card : cards_)
-            meeting_.expected.push_back(card.node);
+        meeting_.id = meeting_.expected[static_cast<std::size_t>(meeting_.order)];
         const BusinessCard& first = cards_.front();
         meeting_.credentials = {first.token, member_.run_id.empty()
                                                  ? as_run_id(exchanged->name, first.run)
                                                  : member_.run_id};
         addresses_ = distinct_addresses(cards_, 0);
-        if (cards_.size() > 1 && addresses_.empty()) {
+        if (meeting_.expected.size() > 1 && addresses_.empty()) {
             return fail(
                 Error(fmt::format("node {} has no address that others could reach (it has "
                                   "{}): give one by --local-addr",
                                   first.node, join(first.addresses, ", "))));
         }
-        roll->own == 0 ? host() : call();
+        exchanged->rank == 0 ? host() : call();
         return {};
+    }
+
+    /// The step has told who takes part. Of the cards the first one counts, and this agent's own
+    /// for what both of them call their own.
+    void know_all(std::uint32_t rank) {
+        if (rank != 0) cards_.push_back(own_card_);
+        meeting_.order = static_cast<int>(member_.index);
+        meeting_.expected = member_.nodes;
     }
 
     void host() {
         const std::string own = addresses_.empty() ? "127.0.0.1" : addresses_.front();
         meeting_.address = settings_.local_address.value_or(own);
         Host host;
-        if (cards_.size() > 1) host.listener = std::move(listener_);
+        if (meeting_.expected.size() > 1) host.listener = std::move(listener_);
         meeting_.place = std::move(host);
         finish(std::move(meeting_));
     }
@@ -194,6 +210,7 @@ private:
     std::optional<Errand> errand_;
 
     Meeting meeting_;
+    BusinessCard own_card_;
     std::vector<BusinessCard> cards_;
     std::vector<std::string> addresses_;  ///< where the first agent may be reached
     net::Timer head_start_;
@@ -221,6 +238,14 @@ Result<std::optional<slurm::Allocation>> pmix_step(const slurm::Environment& env
                     printable(name->second, 64),
                     *step ? fmt::format("this is step {}.{}", (*step)->job_id, (*step)->step_id)
                           : "this is no task of a Slurm step"));
+}
+
+Duration pause_before_pmix(const slurm::Environment& environment) {
+    const auto direct = environment.find("SLURM_PMIX_DIRECT_CONN");
+    // Where nobody has set it, the plugin did, and took it out of the task's environment.
+    const bool off = direct == environment.end() ? environment.contains("TORCHELASTIC_STEP_SCRIPT")
+                                                 : direct->second == "false";
+    return off ? Duration::zero() : kSlurmPause;
 }
 
 bool meets_by_pmix(const slurm::Environment& environment) {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Under srun --mpi=pmix the agents meet through PMIx, with no plugin and no secret handed on: all
 workers get their ranks, a killed worker restarts the job, the death of the first node's agent does
-not end it, and whoever is missing is not waited for for ever."""
+not end it, whoever is missing is not waited for for ever, and a step of the plugin's goes on
+without PMIx where that fails."""
 
 import re
 import time
@@ -12,7 +13,7 @@ from harness import check, count, equal
 NODES = ["n1"] * 2 + ["n2"] * 2 + ["n3"] * 4 + ["n4"] * 4
 
 # Slurm 22.05 may lose a message of the exchange while it launches the tasks. Without direct
-# connections it does not; it also does not wait for all ranks then, but for each card.
+# connections, which the plugin switches off, it does not.
 LOSS = "Munge decode failed"
 CALM = {"SLURM_PMIX_DIRECT_CONN": "false"}
 
@@ -39,7 +40,7 @@ ROUND = """
 LAGGARD = """
     #!/bin/sh
     [ "$SLURM_PROCID" != 2 ] || exec sleep 20
-    exec torchelastic run --rdzv-backend=pmix --rdzv-conf=pmix_timeout=2 --no-python true
+    exec torchelastic run --rdzv-backend=pmix --rdzv-conf=pmix_timeout=$1 --no-python true
 """
 
 
@@ -60,26 +61,48 @@ def check_workers(found, output):
 
 
 def workers_get_their_ranks(cluster):
-    for _ in range(3):
+    """Whether PMIx was asked for by our option, or by srun's alone: that is said in a line."""
+    for options, lines in ((["--rdzv-backend=pmix"], 0), ([], 1)):
         folder = cluster.folder("marks")
-        outcome = cluster.run("srun", "--mpi=pmix", "-N4", "--gpus=12", "--torchelastic",
-                              "--rdzv-backend=pmix", "--rdzv-conf=pmix_timeout=5,join_timeout=5",
-                              "--nproc-per-node=gpu", "--no-python", "./worker.sh", "none", **LEAKS)
-        if outcome.code == 0 or LOSS not in outcome.output:
-            break
-        print(f"Slurm has lost a message:\n{outcome.output}", flush=True)
-    equal(outcome.code, 0, "exit code", outcome.output)
-    check_workers(marks(folder, 0), outcome.output)
+        outcome = cluster.run("srun", "--mpi=pmix", "-N4", "--gpus=12", "--torchelastic", *options,
+                              "--rdzv-conf=pmix_timeout=5,join_timeout=5", "--nproc-per-node=gpu",
+                              "--no-python", "./worker.sh", "none", **LEAKS)
+        equal(outcome.code, 0, "exit code", outcome.output)
+        check_workers(marks(folder, 0), outcome.output)
+        equal(count("the agents met through PMIx", outcome.output), lines, "lines", outcome.output)
+        equal(count(LOSS, outcome.output), 0, "messages that Slurm has lost", outcome.output)
     cluster.expect_nothing_left(outcome.output)
 
 
 def works_without_the_plugin(cluster):
     folder = cluster.folder("marks")
     outcome = cluster.run("srun", "--mpi=pmix", "-N4", "--gpus=12", "torchelastic", "run",
-                          "--rdzv-backend=pmix", "--nproc-per-node=gpu", "--no-python",
-                          "./worker.sh", "none", **CALM, **LEAKS)
+                          "--nproc-per-node=gpu", "--no-python", "./worker.sh", "none", **CALM,
+                          **LEAKS)
     equal(outcome.code, 0, "exit code", outcome.output)
     check_workers(marks(folder, 0), outcome.output)
+    outcome = cluster.run("srun", "--mpi=pmix", "-N2", "-n5", "torchelastic", "run", "--no-python",
+                          "echo", "one of a node", **CALM, **LEAKS)
+    equal(outcome.code, 0, "exit code", outcome.output)
+    equal(count("^one of a node$", outcome.output), 2, "workers", outcome.output)
+    equal(count("the launcher started 5 ranks on 2 nodes", outcome.output), 1, "lines about others",
+          outcome.output)
+
+
+def two_steps_at_once(cluster):
+    folder = cluster.folder("marks")
+    line = ("srun --overlap --mpi=pmix --torchelastic --rdzv-backend=pmix --no-python sh -c "
+            f"': >{folder}/$0.$RANK; until [ -e {folder}/$1.3 ]; do sleep 0.02; done'")
+    outcome = cluster.run("salloc", "-N4", "sh", "-c", f"{line} a b & {line} b a & wait", **LEAKS)
+    equal(outcome.code, 0, "exit code", outcome.output)
+    equal(len(list(folder.iterdir())), 8, "workers of both", outcome.output)
+
+
+def a_worker_may_call_mpi(cluster):
+    outcome = cluster.run("srun", "--mpi=pmix", "-N2", "--torchelastic", "--nproc-per-node=2",
+                          "mpi.py", PYTHON_EXEC="/usr/bin/python3", OMP_NUM_THREADS="1", **LEAKS)
+    equal(outcome.code, 0, "exit code", outcome.output)
+    equal(count("^alone among 1$", outcome.output), 4, "workers in a world each", outcome.output)
 
 
 def killed_worker_restarts_the_job(cluster):
@@ -111,16 +134,46 @@ def another_agent_takes_over(cluster):
     cluster.expect_nothing_left(outcome.output, 10)
 
 
-def says_that_pmix_is_missing(cluster):
-    outcome = cluster.run("srun", "--mpi=none", "-N4", "--torchelastic", "--rdzv-backend=pmix",
-                          "--no-python", "true", limit=20)
-    equal(outcome.code, 1, "exit code", outcome.output)
-    equal(count("not started under a PMIx launcher: use srun --mpi=pmix, mpirun or prterun",
-                outcome.output), 4, "agents that say so", outcome.output)
+def a_node_is_cut_off(cluster):
+    folder = cluster.folder("rounds")
+    job = cluster.start("srun", "--mpi=pmix", "-N4", "--torchelastic", "--nnodes=3:4", "--no-python",
+                        "./round.sh", folder, **LEAKS)
+    job.wait_until(lambda: len(list(folder.glob("4.*"))) == 4, 60, "all workers run")
+    equal(cluster.command("cut", "n3").code, 0, "exit code of cluster cut")
+    job.wait_until(lambda: len(list(folder.glob("3.*"))) == 3, 30, "the others go on")
+    equal(cluster.command("heal", "n3").code, 0, "exit code of cluster heal")
+    outcome = job.wait(60)
+    equal(sorted(path.name for path in folder.glob("3.*")), ["3.n1.0", "3.n2.1", "3.n4.2"],
+          "ranks of the second round", outcome.output)
+    cluster.expect_nothing_left(outcome.output, 10)
+
+
+def goes_on_without_pmix(cluster):
+    """A step of the plugin's can: where there is no PMIx at all, and where it fails on one node."""
+    line = ["-N4", "--torchelastic", "--rdzv-backend=pmix", "--rdzv-conf=pmix_timeout=2",
+            "--no-python", "echo", "goes on"]
+    instead = "; the agents meet by what Slurm says of the step instead"
+    outcome = cluster.run("srun", "--mpi=none", *line, limit=20)
+    equal(outcome.code, 0, "exit code", outcome.output)
+    equal(count(f"not started under a PMIx launcher: .*{instead}", outcome.output), 1, "lines",
+          outcome.output)
+    equal(count("^goes on$", outcome.output), 4, "workers", outcome.output)
+    outcome = cluster.run("srun", "--mpi=pmix", "--task-prolog", cluster.home / "gone.sh", *line,
+                          limit=30, **LEAKS)
+    equal(outcome.code, 0, "exit code", outcome.output)
+    equal(count("^goes on$", outcome.output), 4, "workers", outcome.output)
+    equal(count(r"PMIx_Init: UNREACHABLE .*server is gone.*\(libpmix here: .* the server's: \S+\)"
+                f"{instead}", outcome.output), 1, "lines of n3's", outcome.output)
     cluster.expect_nothing_left(outcome.output)
 
 
-def says_that_the_module_is_missing(cluster):
+def says_that_pmix_is_missing(cluster):
+    """Where nothing else is left: without the plugin."""
+    outcome = cluster.run("srun", "--mpi=none", "-N2", "torchelastic", "run", "--rdzv-backend=pmix",
+                          "--no-python", "true", limit=20)
+    equal(outcome.code, 1, "exit code", outcome.output)
+    equal(count("not started under a PMIx launcher: use srun --mpi=pmix, mpirun or prterun",
+                outcome.output), 2, "agents that say so", outcome.output)
     outcome = cluster.run("srun", "--mpi=pmix", "-N2", "sh", "-c",
                           "cp $(command -v torchelastic) /tmp/agent && exec /tmp/agent run "
                           "--rdzv-backend=pmix --no-python true", limit=20, **CALM, **LEAKS)
@@ -130,9 +183,23 @@ def says_that_the_module_is_missing(cluster):
     cluster.expect_nothing_left(outcome.output)
 
 
+def dies_in_the_fence(cluster):
+    """An agent that the others wait with."""
+    job = cluster.start("srun", "--mpi=pmix", "-N4", "./laggard.sh", "4", **LEAKS)
+    harness.wait_until(lambda: cluster.of_jobs("n2") and len(cluster.of_jobs("n2")) == 2, 20,
+                       "n2's agent runs", job.output)
+    time.sleep(0.5)  # it is in the fence, which nobody can see from outside
+    cluster.kill("n2", cluster.keeper_and_agent("n2")[1])
+    told = r"no answer from PMIx within 4 s .*still waiting in PMIx_Fence for the agents of all"
+    job.wait_until(lambda: count(told, job.output()) == 2, 20, "the other two give up")
+    outcome = job.wait(60)
+    check(outcome.code != 0, "exit code", outcome.output)
+    cluster.expect_nothing_left(outcome.output)
+
+
 def does_not_wait_for_ever(cluster):
     begin = time.monotonic()
-    job = cluster.start("srun", "--mpi=pmix", "-N4", "./laggard.sh", **LEAKS)
+    job = cluster.start("srun", "--mpi=pmix", "-N4", "./laggard.sh", "2", **LEAKS)
     told = r"no answer from PMIx within 2 s .*still waiting in PMIx_Fence for the agents of all"
     job.wait_until(lambda: count(told, job.output()) == 3, 15, "three agents give up")
     check(time.monotonic() - begin < 10, "they give up in time", job.output())
@@ -149,10 +216,20 @@ def test():
         cluster.script("laggard.sh", LAGGARD)
         cluster.script("round.sh", ROUND)
         cluster.script("leaks", "leak:libpmix\n")
-        for case in (workers_get_their_ranks, works_without_the_plugin,
-                     killed_worker_restarts_the_job, another_agent_takes_over,
-                     says_that_pmix_is_missing, says_that_the_module_is_missing,
-                     does_not_wait_for_ever):
+        cluster.script("gone.sh", """
+            #!/bin/sh
+            [ "$SLURMD_NODENAME" != n3 ] || for uri in $(env | sed -n 's/^\\(PMIX_SERVER_URI[^=]*\\)=.*/\\1/p')
+            do echo "export $uri=pmix-server.1;tcp4://127.0.0.1:1"; done
+        """)
+        cluster.script("mpi.py", r"""
+            import os
+            from mpi4py import MPI
+            os.write(1, b"alone among %d\n" % MPI.COMM_WORLD.size)
+        """)
+        for case in (workers_get_their_ranks, works_without_the_plugin, two_steps_at_once,
+                     a_worker_may_call_mpi, killed_worker_restarts_the_job, another_agent_takes_over,
+                     a_node_is_cut_off, goes_on_without_pmix, says_that_pmix_is_missing,
+                     does_not_wait_for_ever, dies_in_the_fence):
             harness.step(case.__name__.replace("_", " "))
             case(cluster)
 

@@ -10,7 +10,8 @@ using torchelastic::rdzv::ExchangeModule;
 using torchelastic::rdzv::kExchangeVersion;
 
 /// The card says what to do.
-void exchange(const char* card, std::size_t size, const ExchangeAnswer* answer) {
+void exchange(const char* card, std::size_t size, std::uint32_t wanted,
+              const ExchangeAnswer* answer) {
     const std::string order(card, size);
     void* to = answer->context;
     answer->doing(to, "playing");
@@ -19,7 +20,7 @@ void exchange(const char* card, std::size_t size, const ExchangeAnswer* answer) 
     if (order == "nonsense") return answer->joined(to, 5, 2, "fake");
     answer->joined(to, 1, 2, "fake");
     if (order == "no joined rank") answer->card(to, 2, 0, "x", 1);
-    answer->card(to, 1, 1, card, size);
+    if (wanted != 1) answer->card(to, 1, 1, card, size);
     if (order != "incomplete") answer->card(to, 0, 0, "zero\0", 5);
 }
 

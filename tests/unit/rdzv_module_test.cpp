@@ -10,7 +10,7 @@ namespace {
 const std::vector<std::string> kFolders = {"/nonexistent", TEST_MODULES};
 
 std::string error(const std::string& file, const std::string& card = "hello") {
-    const auto result = exchange_by_module(file, kFolders, card, [](const char*) {});
+    const auto result = exchange_by_module(file, kFolders, card, 0, [](const char*) {});
     return result ? "no error" : result.error().text();
 }
 
@@ -32,14 +32,22 @@ TEST(Module, knows_the_file_of_the_running_program) {
 
 TEST(Module, hands_the_cards_over) {
     std::string steps;
-    const auto result = exchange_by_module(
-        "fake.so", kFolders, "hello", [&](const char* step) { steps += step + std::string("."); });
+    const auto result = exchange_by_module("fake.so", kFolders, "hello", 0, [&](const char* step) {
+        steps += step + std::string(".");
+    });
     ASSERT_TRUE(result) << result.error().text();
     EXPECT_EQ(result->rank, 1U);
     EXPECT_EQ(result->name, "fake");
     EXPECT_EQ(result->cards, (std::vector<std::string>{std::string("zero\0", 5), "hello"}));
     EXPECT_EQ(result->local_ranks, (std::vector<std::uint32_t>{0, 1}));
     EXPECT_EQ(steps, "loading the module.playing.");
+}
+
+TEST(Module, may_be_asked_for_the_first_cards_alone) {
+    const auto result = exchange_by_module("fake.so", kFolders, "hello", 1, [](const char*) {});
+    ASSERT_TRUE(result) << result.error().text();
+    EXPECT_EQ(result->size, 2U);
+    EXPECT_EQ(result->cards, (std::vector<std::string>{std::string("zero\0", 5)}));
 }
 
 TEST(Module, says_in_one_line_what_is_wrong) {
@@ -63,7 +71,7 @@ TEST(Module, is_not_believed_blindly) {
     EXPECT_EQ(error("fake.so", "silence"), "the module has said nothing");
     EXPECT_EQ(error("fake.so", "nonsense"), "rank 5 of 2 makes no sense");
     EXPECT_EQ(error("fake.so", "incomplete"), "rank 0 has left no card");
-    EXPECT_EQ(error("fake.so", "no joined rank"), "a card of rank 2, where only 2 take part");
+    EXPECT_EQ(error("fake.so", "no joined rank"), "a card of rank 2, where only 2 were to come");
 }
 
 }  // namespace

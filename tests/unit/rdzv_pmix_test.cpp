@@ -30,14 +30,20 @@ public:
     }
 
     Exchange rank(std::uint32_t rank) {
-        return [state = state_, rank](const std::string& card,
+        return [state = state_, rank](const std::string& card, std::uint32_t wanted,
                                       const auto& doing) -> Result<Exchanged> {
             doing("waiting for the others");
             std::unique_lock lock(state->mutex);
             state->come(rank, card);
             state->changed.wait(lock, [&] { return state->complete() || state->closed; });
             if (!state->complete()) return failure("the launcher has enough");
-            return Exchanged{rank, "job/1", state->cards, state->local_ranks()};
+            Exchanged all{rank, static_cast<std::uint32_t>(state->cards.size()), "job/1",
+                          state->cards, state->local_ranks()};
+            if (wanted != 0) {
+                all.cards.resize(wanted);
+                all.local_ranks.resize(wanted);
+            }
+            return all;
         };
     }
 
@@ -83,7 +89,7 @@ struct Guarded {
     std::unique_ptr<Rendezvous> agent(const std::string& node, Settings settings, Exchange exchange,
                                       const std::string& run_id = "") {
         if (!settings.local_address) settings.local_address = "127.0.0.1";
-        return pmix_rendezvous(loop, {node, "", run_id, {}}, std::move(settings),
+        return pmix_rendezvous(loop, {.node = node, .run_id = run_id}, std::move(settings),
                                std::move(exchange));
     }
     std::string error_of(Rendezvous& rendezvous) {
@@ -208,11 +214,12 @@ TEST(Pmix, pauses_before_it_asks) {
     bool asked = false;
     Settings settings;
     settings.local_address = "127.0.0.1";
-    const auto agent = pmix_rendezvous(guarded.loop, {"a", "", "7.0.0", milliseconds(10)}, settings,
-                                       [&](const std::string&, const auto&) -> Result<Exchanged> {
-                                           asked = true;
-                                           return failure("enough");
-                                       });
+    const auto agent = pmix_rendezvous(
+        guarded.loop, {.node = "a", .run_id = "7.0.0", .pause = milliseconds(10)}, settings,
+        [&](const std::string&, std::uint32_t, const auto&) -> Result<Exchanged> {
+            asked = true;
+            return failure("enough");
+        });
     agent->meet([&](const Result<Meeting>&) { guarded.loop.stop(); });
     EXPECT_FALSE(agent->stuck() || asked);
     guarded.loop.run();
@@ -221,8 +228,8 @@ TEST(Pmix, pauses_before_it_asks) {
 
 TEST(Pmix, says_what_the_exchange_met) {
     Guarded guarded;
-    const auto agent =
-        guarded.agent("a", {}, [](const std::string&, const auto&) -> Result<Exchanged> {
+    const auto agent = guarded.agent(
+        "a", {}, [](const std::string&, std::uint32_t, const auto&) -> Result<Exchanged> {
             return failure("PMIx_Init: UNREACHABLE (-25)");
         });
     EXPECT_EQ(guarded.error_of(*agent),
@@ -243,6 +250,34 @@ TEST(Pmix, lets_a_second_rank_of_a_node_go) {
     guarded.loop.run();
     EXPECT_TRUE(words.starts_with("the launcher started 2 ranks on 1 node: ")) << words;
     EXPECT_FALSE(agent->stuck());
+}
+
+TEST(Pmix, needs_the_first_card_alone_where_the_step_tells_the_nodes) {
+    Guarded guarded;
+    Launcher launcher(3);
+    launcher.leave(1, {"b", {"127.0.0.9"}, 9, "00", "00"});
+    launcher.leave(2, {"c", {"127.0.0.9"}, 9, "00", "00"});
+    std::uint32_t asked = 0;
+    const Exchange whole = launcher.rank(0);
+    const auto agent = pmix_rendezvous(
+        guarded.loop, {.node = "a", .run_id = "7.0.0", .nodes = {"a", "b", "c"}, .index = 0},
+        at("127.0.0.1"),
+        [&, whole](const std::string& card, std::uint32_t wanted, const auto& doing) {
+            asked = wanted;
+            return whole(card, wanted, doing);
+        });
+    std::optional<Meeting> met;
+    agent->meet([&](Result<Meeting> meeting) {
+        ASSERT_TRUE(meeting) << meeting.error().text();
+        met = std::move(*meeting);
+        guarded.loop.stop();
+    });
+    guarded.loop.run();
+    ASSERT_TRUE(met);
+    EXPECT_EQ(asked, 1U);
+    EXPECT_EQ(met->expected, (std::vector<std::string>{"a", "b", "c"}));
+    EXPECT_EQ(met->id, "a");
+    EXPECT_TRUE(std::get<Host>(met->place).listener);
 }
 
 TEST(Pmix, receives_others_at_the_door_and_with_the_token_of_the_step) {
@@ -309,9 +344,11 @@ TEST(Pmix, keeps_to_the_ports_that_it_may_use) {
     Guarded guarded;
     const auto reserved = net::Listener::open(guarded.loop, "", 0);
     const std::uint16_t taken = reserved->port();
-    const auto agent = guarded.agent(
-        "a", {.port_range = std::pair{taken, taken}},
-        [](const std::string&, const auto&) -> Result<Exchanged> { return failure("never"); });
+    const auto agent =
+        guarded.agent("a", {.port_range = std::pair{taken, taken}},
+                      [](const std::string&, std::uint32_t, const auto&) -> Result<Exchanged> {
+                          return failure("never");
+                      });
     const std::string why = guarded.error_of(*agent);
     EXPECT_TRUE(why.starts_with(fmt::format(
         "listen for other agents on node a: no port of --port-range={0}-{0} is free (", taken)))
@@ -375,6 +412,15 @@ TEST(PmixStep, is_met_by_itself_where_pmix_is_what_there_is) {
     };
     for (const Case& each : cases)
         EXPECT_EQ(meets_by_pmix(each.more), each.expected) << each.what;
+}
+
+TEST(PmixStep, is_asked_at_once_where_no_message_can_be_lost) {
+    EXPECT_EQ(pause_before_pmix({}), milliseconds(100));
+    EXPECT_EQ(pause_before_pmix({{"TORCHELASTIC_STEP_SCRIPT", "a"}}), Duration::zero());
+    EXPECT_EQ(pause_before_pmix({{"SLURM_PMIX_DIRECT_CONN", "false"}}), Duration::zero());
+    EXPECT_EQ(
+        pause_before_pmix({{"TORCHELASTIC_STEP_SCRIPT", "a"}, {"SLURM_PMIX_DIRECT_CONN", "true"}}),
+        milliseconds(100));
 }
 
 TEST(PmixStep, says_that_nobody_started_it) {

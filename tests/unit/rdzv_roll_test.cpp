@@ -17,7 +17,11 @@ std::string card_of(const char* node) {
 }
 
 Roll roll_of(std::uint32_t own, const std::vector<Rank>& ranks) {
-    Exchanged exchanged{.rank = own, .name = "job", .cards = {}, .local_ranks = {}};
+    Exchanged exchanged{.rank = own,
+                        .size = static_cast<std::uint32_t>(ranks.size()),
+                        .name = "job",
+                        .cards = {},
+                        .local_ranks = {}};
     for (const Rank& rank : ranks) {
         exchanged.cards.push_back(card_of(rank.node));
         exchanged.local_ranks.push_back(rank.local);
@@ -71,16 +75,19 @@ TEST(Roll, tells_nodes_apart_that_share_a_name) {
 }
 
 TEST(Roll, names_the_rank_whose_card_is_broken) {
-    const auto roll = call_roll(
-        {.rank = 0, .name = "job", .cards = {card_of("a"), "nonsense"}, .local_ranks = {0, 0}});
+    const auto roll = call_roll({.rank = 0,
+                                 .size = 1,
+                                 .name = "job",
+                                 .cards = {card_of("a"), "nonsense"},
+                                 .local_ranks = {0, 0}});
     ASSERT_FALSE(roll);
     EXPECT_EQ(roll.error().text(),
               "rank 1: not a business card of this release: it begins with 'nonsense'");
 }
 
 TEST(Roll, is_not_called_where_nobody_comes_first) {
-    EXPECT_FALSE(
-        call_roll({.rank = 0, .name = "job", .cards = {card_of("a")}, .local_ranks = {3}}));
+    EXPECT_FALSE(call_roll(
+        {.rank = 0, .size = 1, .name = "job", .cards = {card_of("a")}, .local_ranks = {3}}));
 }
 
 }  // namespace
