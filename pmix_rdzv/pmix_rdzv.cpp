@@ -2,8 +2,9 @@
 // memory with the program that loads it.
 //
 // Of PMIx it uses what every launcher can be relied on for: Init, Put, Commit, one fence of the
-// whole namespace that collects data, Get, Finalize. Under Slurm (22.05 to 26.05) a fence without
-// data is no fence, one of a part of the ranks hangs, and any event notification kills the step.
+// whole namespace that collects data, Get, Finalize; no fence where only the first ranks' cards are
+// wanted, for which Slurm's Get waits. Under Slurm (22.05 to 26.05) a fence without data is no
+// fence, one of a part of the ranks hangs, and any event notification kills the step.
 #include <pmix.h>
 
 #include <algorithm>
@@ -182,15 +183,22 @@ Result<void> exchange_cards(const char* card, std::size_t size, std::uint32_t wa
                   client->self().nspace);
 
     doing("handing out the business card");
-    if (auto done = put(local_rank(*client), card, size); !done) return done;
-    doing("waiting in PMIx_Fence for the agents of all ranks");
-    if (auto done = fence(*client); !done) return done;
-
-    doing("collecting the business cards");
+    const std::uint32_t local = local_rank(*client);
+    if (auto done = put(local, card, size); !done) return done;
+    if (wanted == 0) {
+        doing("waiting in PMIx_Fence for the agents of all ranks");
+        if (auto done = fence(*client); !done) return done;
+    }
+    doing(wanted == 0 ? "collecting the business cards"
+                      : "waiting for the business card of the first node's agent");
     const std::uint32_t all = (*ranks)->data.uint32;
     const std::uint32_t last = wanted == 0 ? all : std::min(wanted, all);
     for (pmix_rank_t rank = 0; rank < last; ++rank) {
-        if (auto done = read_card(*client, rank, answer); !done) return done;
+        if (rank == client->self().rank) {
+            answer.card(answer.context, rank, local, card, size);
+        } else if (auto done = read_card(*client, rank, answer); !done) {
+            return done;
+        }
     }
     doing("leaving the launcher's PMIx server");
     return {};

@@ -38,11 +38,14 @@ def torch_version(python):
                           capture_output=True, text=True).stdout.strip()
 
 
-def build(folder, name, **macros):
-    """Compiles one of the programs here; returns its path."""
+def build(folder, name, package=None, **macros):
+    """Compiles one of the programs here, with what pkg-config says of a package; returns its path."""
     path = pathlib.Path(folder) / name
     command = [os.environ.get("CC", "cc"), "-O2", "-o", str(path), str(SOURCES / f"{name}.c"),
                *(f'-D{macro}="{value}"' for macro, value in macros.items())]
+    if package:
+        command += subprocess.run(["pkg-config", "--cflags", "--libs", package], check=True,
+                                  capture_output=True, text=True).stdout.split()
     if subprocess.run([*command, "-static"], check=False, capture_output=True).returncode != 0:
         subprocess.run(command, check=True)
     return path
