@@ -41,7 +41,8 @@ void Notifier::leave(const Notice& notice) {
 void Notifier::write() {
     if (path_.empty()) return;
     auto left = write_notice(path_, notice_document(latest_, number_, wall_clock()));
-    if (!left) log_.warning("no notice for the workers: " + left.error().text());
+    if (left || std::exchange(warned_, true)) return;
+    log_.warning("no notice for the workers: " + left.error().text());
 }
 
 void Notifier::notify(Notice notice, bool have_it) {

@@ -50,6 +50,7 @@ private:
     report::Log& log_;
     net::Timer timer_;
     std::string path_;
+    bool warned_ = false;
     int number_ = 0;
     Notice latest_;
     Running running_;

@@ -44,6 +44,12 @@ bool is_machine_code(const std::string& path) {
 constexpr const char* kIsProgram =
     "it is a program, not a Python script: give --no-python, or leave it out if a script follows";
 
+constexpr const char* kIsLauncher = "it is a launcher, and so is this: leave it out";
+
+bool is_launcher(const std::string& word) {
+    return word == "torchrun" || word == "torchelastic";
+}
+
 }  // namespace
 
 Result<void> find_script(const options::Options& options, const Environment& environment) {
@@ -56,6 +62,7 @@ Result<void> find_script(const options::Options& options, const Environment& env
     if (::stat(script.c_str(), &status) != 0 || ::access(script.c_str(), R_OK) != 0) {
         const Error error = Error::from_errno(attempt);
         if (!is_program(script, environment)) return failure(error);
+        if (is_launcher(script)) return failure(Error(kIsLauncher).because(attempt));
         return failure(Error(kIsProgram).because(attempt));
     }
     if (S_ISREG(status.st_mode) && is_machine_code(script)) {

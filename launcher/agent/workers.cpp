@@ -1,6 +1,8 @@
 // Making, following and ending workers.
 #include "agent/workers.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -40,6 +42,11 @@ std::int64_t microseconds(WallTime at) {
 /// Both ends of two pipes, and what starting and watching a worker takes.
 constexpr rlim_t kDescriptors = 6;
 constexpr rlim_t kOurs = 64;
+
+/// A file that is there, and no program.
+bool is_forbidden(const std::string& script) {
+    return ::access(script.c_str(), F_OK) == 0 && ::access(script.c_str(), X_OK) != 0;
+}
 
 bool pipes_fit(int workers) {
     rlimit limit{};
@@ -88,6 +95,9 @@ std::optional<WorkerFailure> Workers::start(const coordinator::Assignment& assig
         WorkerFailure never{.agent = self_, .rank = assignment.first_rank};
         never.never_started = true;
         never.message = group.error().text();
+        if (setup_.options.no_python && is_forbidden(setup_.options.script)) {
+            never.message += " (chmod +x makes it a program; a Python script needs no --no-python)";
+        }
         never.time_us = microseconds(std::chrono::system_clock::now());
         return never;
     }

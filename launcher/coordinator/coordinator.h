@@ -153,6 +153,7 @@ private:
     void admit(Member& agent, const Report& report);
     void dismiss(Member& agent, const Verdict& verdict, Instant now);
     void go_on_without(Member& agent, const Verdict& otherwise, Instant now);
+    bool can_go_on() const;
     void go_on(const Verdict& otherwise, Instant now);
     void take_newcomers_in(Instant now);
     void arm_running(Instant now);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/signal_name.h"
+#include "base/text.h"
 #include "coordinator/coordinator.h"
 
 namespace torchelastic::coordinator {
@@ -18,6 +19,12 @@ constexpr const char* kMinority =
 
 Verdict agent_lost(const AgentId& id, const std::string& why) {
     return {Outcome::agent_lost, 1, fmt::format("lost node {}: {}", id, why)};
+}
+
+std::string too_few(int min_nodes) {
+    return fmt::format(
+        "; the job ends, because it needs {} (--nnodes=MIN:MAX says how few will do)",
+        count(static_cast<std::size_t>(min_nodes), "node"));
 }
 
 }  // namespace
@@ -59,6 +66,7 @@ void Coordinator::on_lost(Member& agent, const Event& event, Instant now) {
         verdict.reason += kMinority;
         return finish(verdict, now);
     }
+    if (!can_go_on()) verdict.reason += too_few(plan_.min_nodes);
     go_on_without(agent, verdict, now);
 }
 
@@ -108,13 +116,16 @@ void Coordinator::go_on_without(Member& agent, const Verdict& otherwise, Instant
     if (phase_ != Phase::running || took_part) go_on(otherwise, now);
 }
 
-/// What remains is enough, or waits for somebody in the place of the missing, where any may come;
-/// neither needs permission from the budget. Or the job ends.
+/// What remains is enough, or waits for somebody in the place of the missing, where any may come.
+bool Coordinator::can_go_on() const {
+    const bool any_may_come = plan_.membership != Membership::known && members_.here() > 0;
+    return reachable_nodes() >= plan_.min_nodes || regathering_ || any_may_come;
+}
+
+/// Needs no permission from the budget. Or the job ends.
 void Coordinator::go_on(const Verdict& otherwise, Instant now) {
+    if (!can_go_on()) return finish(otherwise, now);
     const bool enough_left = reachable_nodes() >= plan_.min_nodes;
-    const bool awaits =
-        regathering_ || (plan_.membership != Membership::known && members_.here() > 0);
-    if (!enough_left && !awaits) return finish(otherwise, now);
     const std::string next = otherwise.reason + (enough_left ? "; going on with the other nodes"
                                                              : "; waiting for another node");
     if (phase_ == Phase::running) {

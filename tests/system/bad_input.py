@@ -100,7 +100,7 @@ def wrong_scripts(place):
     (place.folder / "plain.sh").write_text("exit 0\n")
     for script, words in (("./missing.sh", r"exec \./missing\.sh: no such file"),
                           ("missing-program", "missing-program: no such program in PATH"),
-                          ("./plain.sh", r"exec \./plain\.sh: permission denied"),
+                          ("./plain.sh", r"exec \./plain\.sh: permission denied \(chmod \+x makes"),
                           (place.folder, r"exec /.*: permission denied")):
         outcome = place.run("--nproc-per-node=2", "--max-restarts=3", "--no-python", script)
         expect_one_line(outcome, 127, words)

@@ -77,7 +77,9 @@ TEST(Coordinator, ends_the_job_when_a_lost_agent_leaves_fewer_than_min) {
     job.lose(3);
     const auto told = job.told<Finish>();
     ASSERT_EQ(told.size(), 3U);
-    EXPECT_EQ(told.at("n1").verdict.reason, "lost node n3: connection reset by peer");
+    EXPECT_EQ(told.at("n1").verdict.reason,
+              "lost node n3: connection reset by peer; the job ends, because it needs 4 nodes "
+              "(--nnodes=MIN:MAX says how few will do)");
     EXPECT_EQ(told.at("n1").verdict.exit_code, 1);
     for (const int node : {1, 2, 4})
         job.end(node);
