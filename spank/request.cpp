@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "options/parser.h"
+
 namespace torchelastic::door {
 
 namespace {
@@ -16,29 +18,6 @@ using options::Option;
 
 constexpr std::string_view kGpu = "gres/gpu";
 constexpr std::size_t kMaxDigits = 5;  // of a number of GPUs or tasks
-
-/// Python's int(): blanks around, a sign, '_' between digits.
-bool is_integer(std::string_view text) {
-    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) {
-        text.remove_prefix(1);
-    }
-    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) {
-        text.remove_suffix(1);
-    }
-    if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
-    bool digit = false;
-    for (const unsigned char c : text) {
-        if (!std::isdigit(c) && !(c == '_' && digit)) return false;
-        digit = c != '_';
-    }
-    return digit;
-}
-
-bool is_number(const char* text) {
-    char* end = nullptr;
-    std::strtod(text, &end);
-    return end != text && *end == '\0';
-}
 
 /// Bytes that would move a terminal's cursor, or split a line, as "\x0a".
 std::string visible(std::string_view text) {
@@ -65,15 +44,6 @@ bool is_one_of(std::string_view value, std::string_view choices) {
     }
 }
 
-bool are_of(std::string_view values, std::string_view choices) {
-    for (;;) {
-        const auto comma = values.find(',');
-        if (!is_one_of(values.substr(0, comma), choices)) return false;
-        if (comma == std::string_view::npos) return true;
-        values.remove_prefix(comma + 1);
-    }
-}
-
 bool is_bare(const char* value) {
     return value == nullptr || *value == '\0' || std::strcmp(value, "(null)") == 0;
 }
@@ -95,17 +65,8 @@ std::string complaint(const Option& option, const char* value) {
     if (option.kind == Kind::flag) return {};
     if (is_bare(value)) return given + "a value is missing";
     if (std::strpbrk(value, "\r\n") != nullptr) return given + "a value is one line";
-    if (option.kind == Kind::integer && !is_integer(value)) {
-        return given + "not a whole number";
-    }
-    if (option.kind == Kind::number && !is_number(value)) return given + "not a number";
-    if (option.kind == Kind::choice && !is_one_of(value, option.choices)) {
-        return given + "not one of " + option.choices;
-    }
-    if (option.kind == Kind::list && !are_of(value, option.choices)) {
-        return given + "takes one or more of " + option.choices;
-    }
-    return {};
+    const auto reason = options::complaint(option, value);
+    return reason ? std::string("--") + option.name + ": " + reason->text() : "";
 }
 
 std::string pet_name(const Option& option) {

@@ -13,17 +13,14 @@ namespace torchelastic::door {
 /// Whether `value` is one of `choices`, which stand with commas between.
 bool is_one_of(std::string_view value, std::string_view choices);
 
-/// Whether `values`, with commas between, are all among `choices`.
-bool are_of(std::string_view values, std::string_view choices);
-
 /// Slurm writes an option without a value as null, "" or "(null)", depending on its way.
 bool is_bare(const char* value);
 
 /// --torchelastic[=on|off]: a bare one is on; nothing for any other word.
 std::optional<bool> read_switch(const char* value);
 
-/// Why `option` cannot have this value, in words; empty if it can. Only what needs no knowledge of
-/// the nodes is checked: integers, numbers and choices. The agent checks the rest.
+/// Why `option`, which is in the table, cannot have this value, in words; empty if it can. Beside
+/// what Slurm cannot carry, by the agent's own rules: it would say so once per node.
 std::string complaint(const options::Option& option, const char* value);
 
 /// "nproc-per-node" is PET_NPROC_PER_NODE.
