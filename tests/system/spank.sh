@@ -206,6 +206,9 @@ check "sbatch refuses a bad value, too" ends 255
 
 run srun --torchelastic --multi-prog /dev/null
 check "--multi-prog is refused" lines 1 'error: torchelastic: --multi-prog'
+
+run srun --torchelastic --no-py --lab train.py --multi-prog
+check "a program's --multi-prog behind abbreviations is its own" lines 0 'error: torchelastic'
 run srun -N2 -n4 --torchelastic train.py
 check "several tasks on a node end with the way out" lines 1 'use --ntasks-per-node=1'
 check "and code 64" ends 64
