@@ -25,7 +25,12 @@ constexpr std::string_view kLettersAlone = "EHlOsQuvVXZh";
 constexpr std::string_view kLettersWithRest = "IkK";  // an optional value, only in the same word
 
 /// Options that take a value and whose names begin others of which this file knows.
-constexpr std::string_view kWholeNames = " container gpus wait ";
+constexpr std::string_view kWholeNames = " container gpus nodes wait ";
+/// Options that take a value and make the step another than the whole job.
+constexpr std::string_view kOfSize =
+    " nodes nodelist nodefile exclude relative gpus gpus-per-node gpus-per-socket gpus-per-task "
+    "tres-per-task gres het-group ";
+constexpr std::string_view kLettersOfSize = "NwxFrG";
 /// Options that take a value and tell how the job is split among tasks.
 constexpr std::string_view kOfTasks =
     " ntasks ntasks-per-gpu cpus-per-task gpus-per-task tres-per-task gpu-bind ";
@@ -45,7 +50,7 @@ std::string_view completion(std::string_view words, std::string_view name) {
 /// What getopt_long takes an abbreviation for. One that can mean several options it refuses, so
 /// that the first one will do.
 std::string_view full_name(std::string_view name) {
-    for (const std::string_view words : {kWholeNames, kOfTasks, kAlone}) {
+    for (const std::string_view words : {kWholeNames, kOfTasks, kOfSize, kAlone}) {
         if (is_among(words, name)) return name;
     }
     std::string_view full;
@@ -55,7 +60,7 @@ std::string_view full_name(std::string_view name) {
         if (name == option.name) return name;
         if (std::string_view(option.name).starts_with(name)) full = option.name;
     }
-    for (const std::string_view words : {kOfTasks, kAlone}) {
+    for (const std::string_view words : {kOfTasks, kOfSize, kAlone}) {
         if (full.empty()) full = completion(words, name);
     }
     return full.empty() ? name : full;
@@ -100,6 +105,7 @@ void note(CommandLine& line, std::string_view name, const char* value) {
     constexpr std::string_view kShares =
         " exact exclusive overlap cpus-per-task gpus-per-task tres-per-task gpu-bind ";
     line.tasks |= name == "ntasks" || name == "ntasks-per-gpu";
+    line.sized |= is_among(kOfSize, name);
     line.interactive |= name == "interactive";
     line.multi_prog |= name == "multi-prog";
     if (name == "torchelastic") line.elastic = read_switch(value);
@@ -128,6 +134,7 @@ CommandLine scan(const std::vector<std::string>& arguments) {
             const Bundle bundle = unbundle(std::string_view(word).substr(1));
             line.tasks |= bundle.taker == 'n';
             line.no_kill |= bundle.no_kill;
+            line.sized |= kLettersOfSize.find(bundle.taker) != std::string_view::npos;
             if (bundle.taker == 'c') note_share(line, "cpus-per-task");
             open = bundle.wants_word ? std::string_view("letter") : std::string_view();
             continue;

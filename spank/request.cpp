@@ -19,6 +19,21 @@ using options::Option;
 constexpr std::string_view kGpu = "gres/gpu";
 constexpr std::size_t kMaxDigits = 5;  // of a number of GPUs or tasks
 
+std::optional<std::size_t> number(std::string_view digits) {
+    if (digits.empty() || digits.size() > kMaxDigits) return std::nullopt;
+    if (digits.find_first_not_of("0123456789") != digits.npos) return std::nullopt;
+    return std::stoul(std::string(digits));
+}
+
+/// "a100:2" for "a100:1" and 2; empty where that is no number of one type.
+std::string times(const std::string& gpus, std::optional<std::size_t> factor) {
+    const auto colon = gpus.rfind(':');
+    const std::size_t begin = colon == std::string::npos ? 0 : colon + 1;
+    const auto each = number(std::string_view(gpus).substr(begin));
+    if (!each || !factor || gpus.find(',') != std::string::npos) return {};
+    return gpus.substr(0, begin) + std::to_string(*each * *factor);
+}
+
 /// Bytes that would move a terminal's cursor, or split a line, as "\x0a".
 std::string visible(std::string_view text) {
     constexpr std::string_view kDigits = "0123456789abcdef";
@@ -102,19 +117,26 @@ std::string gpus_of_task(const std::string& tres_per_task) {
 }
 
 std::string gpus_of_node(const std::string& per_task, const std::string& tasks_per_node) {
-    const auto colon = per_task.rfind(':');
-    const std::size_t number = colon == std::string::npos ? 0 : colon + 1;
-    const std::string gpus = per_task.substr(number);
-    const auto paren = tasks_per_node.find("(x");
-    const std::string tasks = tasks_per_node.substr(0, paren);
-    for (const std::string& digits : {gpus, tasks}) {
-        if (digits.empty() || digits.size() > kMaxDigits) return {};
-        if (digits.find_first_not_of("0123456789") != std::string::npos) return {};
-    }
-    // Of several types, or of "4(x2),2" tasks, there is no one number.
-    if (per_task.find(',') != std::string::npos) return {};
+    // Of "4(x2),2" tasks, there is no one number.
     if (tasks_per_node.find(',') != std::string::npos) return {};
-    return per_task.substr(0, number) + std::to_string(std::stoul(gpus) * std::stoul(tasks));
+    return times(per_task, number(tasks_per_node.substr(0, tasks_per_node.find("(x"))));
+}
+
+std::string gpus_of_job(const std::string& per_task, const std::string& tasks_per_node) {
+    std::size_t all = 0;
+    std::string_view rest = tasks_per_node;
+    while (!rest.empty()) {
+        const std::string_view item = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(item.size() + 1, rest.size()));
+        const auto paren = item.find("(x");
+        const auto tasks = number(item.substr(0, paren));
+        const auto nodes = paren == item.npos || !item.ends_with(')')
+                               ? std::optional<std::size_t>(1)
+                               : number(item.substr(paren + 2, item.size() - paren - 3));
+        if (!tasks || !nodes) return {};
+        all += *tasks * *nodes;
+    }
+    return all == 0 ? "" : times(per_task, all);
 }
 
 std::string component_ending(std::string_view variable) {

@@ -39,6 +39,10 @@ std::string gpus_of_task(const std::string& tres_per_task);
 /// is not one number for all nodes.
 std::string gpus_of_node(const std::string& per_task, const std::string& tasks_per_node);
 
+/// The same for all nodes of a job together, whatever their numbers ("1" for each of "3(x2),1"
+/// tasks is "7").
+std::string gpus_of_job(const std::string& per_task, const std::string& tasks_per_node);
+
 /// "_HET_GROUP_1" of "SLURM_NTASKS_HET_GROUP_1=8", likewise "_PACK_GROUP_1"; empty for a variable
 /// ("NAME=value") that is not of one component of a heterogeneous job.
 std::string component_ending(std::string_view variable);

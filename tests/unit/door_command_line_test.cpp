@@ -88,10 +88,19 @@ TEST(CommandLine, tells_of_options_that_share_a_node) {
     EXPECT_EQ(scan({"srun", "-c", "4", "prog", "-c4"}).shares, "cpus-per-task");
     EXPECT_EQ(scan({"srun", "--gpus-per-task", "1", "--gpu-bind=none", "prog"}).shares,
               "gpus-per-task,gpu-bind");
-    EXPECT_EQ(scan({"srun", "--overl", "--excl", "--cpus-per-t", "4", "prog"}).shares,
+    EXPECT_EQ(scan({"srun", "--overl", "--exclus", "--cpus-per-t", "4", "prog"}).shares,
               "overlap,exclusive,cpus-per-task");
     EXPECT_EQ(scan({"srun", "--gpus=4", "prog"}).shares, "");
     EXPECT_EQ(scan({"srun", "-N4", "--gpus-per-node=1", "prog"}).shares, "");
+}
+
+TEST(CommandLine, tells_of_a_step_that_is_not_of_the_whole_job) {
+    for (const char* word : {"-N1", "-wn1", "-G4", "--nodes=1", "--nodel=n1", "--gpus=4",
+                             "--gpus-per-n=1", "--gres=gpu:1", "--rela=1"}) {
+        EXPECT_TRUE(scan({"srun", word, "prog"}).sized) << word;
+        EXPECT_FALSE(scan({"srun", "--lab", "prog", word}).sized) << word;
+    }
+    EXPECT_FALSE(scan({"srun", "--torchelastic", "--nproc-per-node=gpu", "-c4", "prog"}).sized);
 }
 
 TEST(CommandLine, tells_of_the_rendezvous) {

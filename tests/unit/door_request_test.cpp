@@ -144,6 +144,24 @@ TEST(Gpus, of_a_node_are_those_of_its_tasks) {
         EXPECT_EQ(gpus_of_node(c.per_task, c.tasks), c.of_node);
 }
 
+TEST(Gpus, of_a_job_are_those_of_all_its_tasks) {
+    const Share kCases[] = {
+        {"1", "3,1", "4"},
+        {"2", "3(x2),1", "14"},
+        {"a100:1", "4(x2),2", "a100:10"},
+        {"1", "8", "8"},
+        {"a100:1,h100:1", "3,1", ""},
+        {"", "3,1", ""},
+        {"1", "", ""},
+        {"1", "3,", "3"},
+        {"1", "x,1", ""},
+        {"1", "3(x),1", ""},
+        {"1", "3(x2", "3"},
+    };
+    for (const Share& c : kCases)
+        EXPECT_EQ(gpus_of_job(c.per_task, c.tasks), c.of_node) << c.tasks;
+}
+
 TEST(Variable, of_a_component_is_told_by_its_ending) {
     EXPECT_EQ(component_ending("SLURM_NTASKS_HET_GROUP_1=8"), "_HET_GROUP_1");
     EXPECT_EQ(component_ending("SLURM_NTASKS_PACK_GROUP_12=8"), "_PACK_GROUP_12");
