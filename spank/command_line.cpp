@@ -24,8 +24,46 @@ constexpr std::string_view kAlone =
 constexpr std::string_view kLettersAlone = "EHlOsQuvVXZh";
 constexpr std::string_view kLettersWithRest = "IkK";  // an optional value, only in the same word
 
+/// Options that take a value and whose names begin others of which this file knows.
+constexpr std::string_view kWholeNames = " container gpus nodes wait ";
+/// Options that take a value and make the step another than the whole job.
+constexpr std::string_view kOfSize =
+    " nodes nodelist nodefile exclude relative gpus gpus-per-node gpus-per-socket gpus-per-task "
+    "tres-per-task gres het-group ";
+constexpr std::string_view kLettersOfSize = "NwxFrG";
+/// Options that take a value and tell how the job is split among tasks.
+constexpr std::string_view kOfTasks =
+    " ntasks ntasks-per-gpu cpus-per-task gpus-per-task tres-per-task gpu-bind ";
+
 bool is_among(std::string_view words, std::string_view name) {
     return words.find(" " + std::string(name) + " ") != std::string_view::npos;
+}
+
+/// The first of `words` that begins so; empty if none does.
+std::string_view completion(std::string_view words, std::string_view name) {
+    const auto found = words.find(" " + std::string(name));
+    if (found == std::string_view::npos) return {};
+    words.remove_prefix(found + 1);
+    return words.substr(0, words.find(' '));
+}
+
+/// What getopt_long takes an abbreviation for. One that can mean several options it refuses, so
+/// that the first one will do.
+std::string_view full_name(std::string_view name) {
+    for (const std::string_view words : {kWholeNames, kOfTasks, kOfSize, kAlone}) {
+        if (is_among(words, name)) return name;
+    }
+    std::string_view full;
+    for (std::size_t i = 0; i < options::kOptionCount; ++i) {
+        const options::Option& option = options::kOptions[i];
+        if (!option.srun) continue;
+        if (name == option.name) return name;
+        if (std::string_view(option.name).starts_with(name)) full = option.name;
+    }
+    for (const std::string_view words : {kOfTasks, kOfSize, kAlone}) {
+        if (full.empty()) full = completion(words, name);
+    }
+    return full.empty() ? name : full;
 }
 
 bool is_alone(std::string_view name) {
@@ -35,11 +73,6 @@ bool is_alone(std::string_view name) {
         if (option.srun && option.kind == options::Kind::flag && name == option.name) return true;
     }
     return false;
-}
-
-/// As getopt_long does, take an abbreviation; `least` letters of it at least.
-bool is_short_for(std::string_view name, std::string_view option, std::size_t least) {
-    return name.size() >= least && option.starts_with(name);
 }
 
 /// A bundle of letters, as "vN4" or "vN": the one that takes the rest as its value, or the next
@@ -72,9 +105,10 @@ void note(CommandLine& line, std::string_view name, const char* value) {
     constexpr std::string_view kShares =
         " exact exclusive overlap cpus-per-task gpus-per-task tres-per-task gpu-bind ";
     line.tasks |= name == "ntasks" || name == "ntasks-per-gpu";
+    line.sized |= is_among(kOfSize, name);
     line.interactive |= name == "interactive";
-    line.multi_prog |= is_short_for(name, "multi-prog", 3);
-    if (is_short_for(name, "torchelastic", 2)) line.elastic = read_switch(value);
+    line.multi_prog |= name == "multi-prog";
+    if (name == "torchelastic") line.elastic = read_switch(value);
     if (is_among(kShares, name)) note_share(line, name);
     if (name == "rdzv-backend" && value != nullptr) line.rdzv_backend = value;
     if (name == "nnodes" && value != nullptr) line.nnodes = value;
@@ -100,15 +134,15 @@ CommandLine scan(const std::vector<std::string>& arguments) {
             const Bundle bundle = unbundle(std::string_view(word).substr(1));
             line.tasks |= bundle.taker == 'n';
             line.no_kill |= bundle.no_kill;
+            line.sized |= kLettersOfSize.find(bundle.taker) != std::string_view::npos;
             if (bundle.taker == 'c') note_share(line, "cpus-per-task");
             open = bundle.wants_word ? std::string_view("letter") : std::string_view();
             continue;
         }
         const auto equals = word.find('=');
         const std::string_view name =
-            std::string_view(word).substr(2, equals == word.npos ? equals : equals - 2);
-        const bool may_wait =
-            equals == word.npos && !is_alone(name) && !is_short_for(name, "torchelastic", 2);
+            full_name(std::string_view(word).substr(2, equals == word.npos ? equals : equals - 2));
+        const bool may_wait = equals == word.npos && !is_alone(name);
         open = may_wait ? name : std::string_view();
         note(line, name, equals == word.npos ? nullptr : word.c_str() + equals + 1);
     }

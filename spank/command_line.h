@@ -13,6 +13,7 @@ struct CommandLine {
     bool multi_prog = false;      ///< --multi-prog
     bool interactive = false;     ///< --interactive: salloc's own shell
     bool tasks = false;           ///< -n or --ntasks-per-gpu
+    bool sized = false;           ///< which or how many of the job's nodes or GPUs the step gets
     /// Options that hand out a part of a node: those of "exact", "exclusive", "overlap",
     /// "cpus-per-task", "gpus-per-task", "tres-per-task" and "gpu-bind" that were given, commas
     /// between.

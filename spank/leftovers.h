@@ -9,4 +9,8 @@ namespace torchelastic::door {
 /// step at once), removes the agent's temporary folder, with the user's rights.
 void remove_leftovers(spank_t spank);
 
+/// slurmstepd, once all processes of the step are gone: removes what others of them may have put
+/// there after that.
+void remove_late_leftovers();
+
 }  // namespace torchelastic::door

@@ -58,19 +58,24 @@ std::string environment(const char* name) {
 
 /// In a job of --gpus-per-task a step that asks for no GPUs gets one task's share, whatever its own
 /// number of tasks is. Slurm 22.05 tells of it in the first variable, 24.11 in the second.
-void claim_whole_nodes(const std::string& ending) {
+/// Where nodes have different numbers of tasks only the job's sum says it, and only for a step of
+/// the whole job: Slurm then gives each node what the job has there.
+void claim_whole_nodes(const std::string& ending, bool whole_job) {
     const auto of_job = [&](const char* name) { return environment((name + ending).c_str()); };
     std::string per_task = of_job("SLURM_GPUS_PER_TASK");
     if (per_task.empty()) per_task = gpus_of_task(of_job("SLURM_TRES_PER_TASK"));
     if (per_task.empty() || !of_job("SLURM_GPUS_PER_NODE").empty()) return;
     const std::string tasks = of_job("SLURM_TASKS_PER_NODE");
     const std::string gpus = gpus_of_node(per_task, tasks);
+    const std::string sum = whole_job ? gpus_of_job(per_task, tasks) : "";
     if (!gpus.empty()) {
         setenv(("SLURM_GPUS_PER_NODE" + ending).c_str(), gpus.c_str(), 0);
+    } else if (!sum.empty()) {
+        setenv("SLURM_GPUS", sum.c_str(), 0);
     } else if (!tasks.empty()) {
         slurm_info(
             "warning: the job has %s tasks per node with GPUs %s for each, and an agent will "
-            "see only one task's: use --gpus-per-node",
+            "see only one task's unless srun has --gpus=N: better use --gpus-per-node",
             tasks.c_str(), per_task.c_str());
     }
 }
@@ -144,7 +149,7 @@ void arrange_environment(const Site& site) {
     const CommandLine line = own_command_line();
     if (!line.elastic.value_or(by_job) || line.interactive) return;
     for (const std::string& ending : endings())
-        claim_whole_nodes(ending);
+        claim_whole_nodes(ending, ending.empty() && !line.sized);
     choose_mpi(line, site.mpi);
     if (const char* cpus = std::getenv(kCpusPerTask)) {
         setenv(kCpusCarrier, cpus, 1);

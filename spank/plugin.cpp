@@ -103,4 +103,9 @@ int slurm_spank_task_exit(spank_t spank, int, char**) {
     return 0;
 }
 
+int slurm_spank_exit(spank_t, int, char**) {
+    door::remove_late_leftovers();
+    return 0;
+}
+
 }  // extern "C"

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "options/parser.h"
+
 namespace torchelastic::door {
 
 namespace {
@@ -17,27 +19,19 @@ using options::Option;
 constexpr std::string_view kGpu = "gres/gpu";
 constexpr std::size_t kMaxDigits = 5;  // of a number of GPUs or tasks
 
-/// Python's int(): blanks around, a sign, '_' between digits.
-bool is_integer(std::string_view text) {
-    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) {
-        text.remove_prefix(1);
-    }
-    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) {
-        text.remove_suffix(1);
-    }
-    if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
-    bool digit = false;
-    for (const unsigned char c : text) {
-        if (!std::isdigit(c) && !(c == '_' && digit)) return false;
-        digit = c != '_';
-    }
-    return digit;
+std::optional<std::size_t> number(std::string_view digits) {
+    if (digits.empty() || digits.size() > kMaxDigits) return std::nullopt;
+    if (digits.find_first_not_of("0123456789") != digits.npos) return std::nullopt;
+    return std::stoul(std::string(digits));
 }
 
-bool is_number(const char* text) {
-    char* end = nullptr;
-    std::strtod(text, &end);
-    return end != text && *end == '\0';
+/// "a100:2" for "a100:1" and 2; empty where that is no number of one type.
+std::string times(const std::string& gpus, std::optional<std::size_t> factor) {
+    const auto colon = gpus.rfind(':');
+    const std::size_t begin = colon == std::string::npos ? 0 : colon + 1;
+    const auto each = number(std::string_view(gpus).substr(begin));
+    if (!each || !factor || gpus.find(',') != std::string::npos) return {};
+    return gpus.substr(0, begin) + std::to_string(*each * *factor);
 }
 
 /// Bytes that would move a terminal's cursor, or split a line, as "\x0a".
@@ -65,15 +59,6 @@ bool is_one_of(std::string_view value, std::string_view choices) {
     }
 }
 
-bool are_of(std::string_view values, std::string_view choices) {
-    for (;;) {
-        const auto comma = values.find(',');
-        if (!is_one_of(values.substr(0, comma), choices)) return false;
-        if (comma == std::string_view::npos) return true;
-        values.remove_prefix(comma + 1);
-    }
-}
-
 bool is_bare(const char* value) {
     return value == nullptr || *value == '\0' || std::strcmp(value, "(null)") == 0;
 }
@@ -95,17 +80,8 @@ std::string complaint(const Option& option, const char* value) {
     if (option.kind == Kind::flag) return {};
     if (is_bare(value)) return given + "a value is missing";
     if (std::strpbrk(value, "\r\n") != nullptr) return given + "a value is one line";
-    if (option.kind == Kind::integer && !is_integer(value)) {
-        return given + "not a whole number";
-    }
-    if (option.kind == Kind::number && !is_number(value)) return given + "not a number";
-    if (option.kind == Kind::choice && !is_one_of(value, option.choices)) {
-        return given + "not one of " + option.choices;
-    }
-    if (option.kind == Kind::list && !are_of(value, option.choices)) {
-        return given + "takes one or more of " + option.choices;
-    }
-    return {};
+    const auto reason = options::complaint(option, value);
+    return reason ? std::string("--") + option.name + ": " + reason->text() : "";
 }
 
 std::string pet_name(const Option& option) {
@@ -141,19 +117,26 @@ std::string gpus_of_task(const std::string& tres_per_task) {
 }
 
 std::string gpus_of_node(const std::string& per_task, const std::string& tasks_per_node) {
-    const auto colon = per_task.rfind(':');
-    const std::size_t number = colon == std::string::npos ? 0 : colon + 1;
-    const std::string gpus = per_task.substr(number);
-    const auto paren = tasks_per_node.find("(x");
-    const std::string tasks = tasks_per_node.substr(0, paren);
-    for (const std::string& digits : {gpus, tasks}) {
-        if (digits.empty() || digits.size() > kMaxDigits) return {};
-        if (digits.find_first_not_of("0123456789") != std::string::npos) return {};
-    }
-    // Of several types, or of "4(x2),2" tasks, there is no one number.
-    if (per_task.find(',') != std::string::npos) return {};
+    // Of "4(x2),2" tasks, there is no one number.
     if (tasks_per_node.find(',') != std::string::npos) return {};
-    return per_task.substr(0, number) + std::to_string(std::stoul(gpus) * std::stoul(tasks));
+    return times(per_task, number(tasks_per_node.substr(0, tasks_per_node.find("(x"))));
+}
+
+std::string gpus_of_job(const std::string& per_task, const std::string& tasks_per_node) {
+    std::size_t all = 0;
+    std::string_view rest = tasks_per_node;
+    while (!rest.empty()) {
+        const std::string_view item = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(item.size() + 1, rest.size()));
+        const auto paren = item.find("(x");
+        const auto tasks = number(item.substr(0, paren));
+        const auto nodes = paren == item.npos || !item.ends_with(')')
+                               ? std::optional<std::size_t>(1)
+                               : number(item.substr(paren + 2, item.size() - paren - 3));
+        if (!tasks || !nodes) return {};
+        all += *tasks * *nodes;
+    }
+    return all == 0 ? "" : times(per_task, all);
 }
 
 std::string component_ending(std::string_view variable) {

@@ -13,17 +13,14 @@ namespace torchelastic::door {
 /// Whether `value` is one of `choices`, which stand with commas between.
 bool is_one_of(std::string_view value, std::string_view choices);
 
-/// Whether `values`, with commas between, are all among `choices`.
-bool are_of(std::string_view values, std::string_view choices);
-
 /// Slurm writes an option without a value as null, "" or "(null)", depending on its way.
 bool is_bare(const char* value);
 
 /// --torchelastic[=on|off]: a bare one is on; nothing for any other word.
 std::optional<bool> read_switch(const char* value);
 
-/// Why `option` cannot have this value, in words; empty if it can. Only what needs no knowledge of
-/// the nodes is checked: integers, numbers and choices. The agent checks the rest.
+/// Why `option`, which is in the table, cannot have this value, in words; empty if it can. Beside
+/// what Slurm cannot carry, by the agent's own rules: it would say so once per node.
 std::string complaint(const options::Option& option, const char* value);
 
 /// "nproc-per-node" is PET_NPROC_PER_NODE.
@@ -41,6 +38,10 @@ std::string gpus_of_task(const std::string& tres_per_task);
 /// tasks is "a100:4"), in the words of SLURM_GPUS_PER_TASK and SLURM_TASKS_PER_NODE; empty if that
 /// is not one number for all nodes.
 std::string gpus_of_node(const std::string& per_task, const std::string& tasks_per_node);
+
+/// The same for all nodes of a job together, whatever their numbers ("1" for each of "3(x2),1"
+/// tasks is "7").
+std::string gpus_of_job(const std::string& per_task, const std::string& tasks_per_node);
 
 /// "_HET_GROUP_1" of "SLURM_NTASKS_HET_GROUP_1=8", likewise "_PACK_GROUP_1"; empty for a variable
 /// ("NAME=value") that is not of one component of a heterogeneous job.

@@ -38,10 +38,7 @@ spank_option describe_switch() {
             nullptr};
 }
 
-/// Slurm calls it where the user types, once per source (the job's environment, the command line),
-/// and again in slurmstepd, where it is too late to complain: by then all nodes have a task.
-int check(int val, const char* value, int remote) {
-    if (remote) return 0;
+int check_here(int val, const char* value) {
     if (val == 0) return flip_switch(value) ? 0 : -1;
     const Option& option = kOptions[val - kFirstOfTable];
     const std::string words = complaint(option, value);
@@ -52,6 +49,17 @@ int check(int val, const char* value, int remote) {
     }
     slurm_error("torchelastic: %s", words.c_str());
     return -1;
+}
+
+/// Slurm calls it where the user types, once per source (the job's environment, the command line),
+/// and again in slurmstepd, where it is too late to complain: by then all nodes have a task.
+int check(int val, const char* value, int remote) {
+    if (remote) return 0;
+    try {
+        return check_here(val, value);
+    } catch (...) {  // above it is C; the agent checks again
+        return 0;
+    }
 }
 
 /// Slurm copies what it is given.

@@ -349,6 +349,19 @@ Parsed parse(const std::vector<std::string>& arguments, const Environment& envir
     return Version{};
 }
 
+std::optional<Error> complaint(const Option& option, const std::string& value) {
+    CommandLine line;
+    line.script = "script";
+    line.values[static_cast<std::size_t>(&option - kOptions)] = value;
+    const Result<Options> options = read(
+        std::move(line), [](const std::string&) { return std::nullopt; }, Command::run);
+    if (options) return std::nullopt;
+    std::string text = options.error().text();
+    const std::string origin = "argument " + spellings(option) + ": ";
+    if (text.starts_with(origin)) text.erase(0, origin.size());
+    return Error(std::move(text));
+}
+
 Result<Options> parse_step(std::string script, std::vector<std::string> script_args,
                            const Environment& environment) {
     CommandLine line;

@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "options/rdzv_conf.h"
+#include "options/table.h"
 #include "options/values.h"
 
 namespace torchelastic::options {
@@ -128,6 +129,10 @@ enum class Command {
 /// over its PET_ variable, which wins over the default.
 Parsed parse(const std::vector<std::string>& arguments, const Environment& environment,
              Command command = Command::run);
+
+/// Why `option`, which is in the table, cannot have this value, as parse() would say it, in clauses
+/// without the option's name; nothing if it can, whatever the other options are.
+std::optional<Error> complaint(const Option& option, const std::string& value);
 
 /// The door of srun --torchelastic: every argument belongs to the script, and options come as PET_
 /// variables only. An error names the option and its variable.

@@ -1,6 +1,6 @@
 // The one table of options. From it come the argv parser, --help, the completion of shells, the
 // manual page, the PET_ defaults and the options that srun, sbatch and salloc learn. Plain constant
-// data: spank/ is loaded into Slurm's processes and links nothing else of ours.
+// data.
 #pragma once
 
 #include <cstddef>

@@ -244,7 +244,7 @@ def no_requeue(cluster):
     equal(count("--requeue-on=node: Slurm does not requeue job", batch.output()), 1,
           "lines that say that it is not requeued", batch.output())
     said = cluster.run(*words[:2], "--requeue-on=reboot", *words[3:], "true")
-    check(said.code != 0 and "takes one or more of preempt,timeout,node" in said.output,
+    check(said.code != 0 and "'reboot' is none of preempt, timeout, node" in said.output,
           "a word that is none", said.output)
 
 

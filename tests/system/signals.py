@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Ctrl-C, scancel and SIGTERM end a job wherever it stands, also one whose workers do not listen,
-and leave no process on any node."""
+and leave no process and no file on any node."""
 
 import signal
 
@@ -23,16 +23,22 @@ DEAF = """
     : >"$1/runs.$RANK"
     while :; do sleep 1; done
 """
+# As most do.
+PLAIN = """
+    #!/bin/sh
+    : >"$1/runs.$RANK"
+    exec sleep 1000
+"""
 LINE = ["srun", "-N4", "--torchelastic", "--nproc-per-node=2", "--max-restarts=2", "--no-python"]
 
 
 class Case:
     """A job that runs, to be ended in some way."""
 
-    def __init__(self, cluster, worker):
+    def __init__(self, cluster, worker, around=()):
         self.cluster = cluster
         self.folder = cluster.folder("marks")
-        self.job = cluster.start(*LINE, worker, self.folder)
+        self.job = cluster.start(*around, *LINE, worker, self.folder)
 
     def marks(self, name):
         return list(self.folder.glob(name + ".*"))
@@ -63,6 +69,7 @@ class Case:
         self.cluster.expect_nothing_left(outcome.output, 20)
         harness.wait_until(lambda: not self.cluster.run("squeue", "--noheader").output.strip(), 30,
                            "the job is gone", lambda: outcome.output)
+        self.cluster.expect_no_files(outcome.output)
         return outcome
 
     def expect_all_told(self, outcome):
@@ -107,6 +114,16 @@ def scancel_with_deaf_workers(cluster):
     case.expect_end()
 
 
+def scancel_of_a_step(cluster):
+    """Slurm sends SIGKILL at once, and again to all that it finds below the step meanwhile."""
+    for _ in range(3):
+        case = Case(cluster, "./plain.sh", ["salloc", "-N4"]).await_workers()
+        step = cluster.run("squeue", "--noheader", "--steps", "--format=%i").output.split()
+        check(len(step) == 1 and step[0].endswith(".0"), "one step", step)
+        equal(cluster.run("scancel", *step).code, 0, "scancel")
+        case.expect_end()
+
+
 def scancel_while_it_starts(cluster):
     case = Case(cluster, "./obedient.sh")
     case.job.wait_until(lambda: cluster.of_jobs("n4"), 60, "something runs on n4")
@@ -118,8 +135,9 @@ def test():
     with harness.Cluster() as cluster:
         cluster.script("obedient.sh", OBEDIENT)
         cluster.script("deaf.sh", DEAF)
+        cluster.script("plain.sh", PLAIN)
         for case in (ctrl_c, ctrl_c_with_deaf_workers, sigterm_to_srun, scancel, scancel_by_signal,
-                     scancel_with_deaf_workers, scancel_while_it_starts):
+                     scancel_with_deaf_workers, scancel_of_a_step, scancel_while_it_starts):
             harness.step(case.__name__.replace("_", " "))
             case(cluster)
 

@@ -163,7 +163,7 @@ check "an option alone is warned of" lines 1 'warning: --nproc-per-node has no e
 check "and changes nothing" lines 2 '^n[123]$'
 
 batch '#!/bin/bash
-#SBATCH --torchelastic --nproc-per-node="gpu 2" --max-restarts=3
+#SBATCH --torchelastic --role="gpu 2" --max-restarts=3
 echo "batch script: $(basename "$0") $(env | grep -cE "^(TORCHELASTIC|PET_)")"
 srun --max-restarts=1 train.py
 srun --torchelastic=off hostname
@@ -172,7 +172,7 @@ srun --torchelastic=off --multi-prog multi.conf
 ' -N3 --ntasks-per-node=2 --gpus-per-task=1 --cpus-per-task=3
 check "the batch script of an elastic job is left alone" lines 1 'batch script: slurm_script 0'
 check "its sruns are elastic, one task per node" lines 3 '^node=.*tasks=1\(x3\)\.$'
-check "they have the job's options" lines 3 ' PET_NPROC_PER_NODE=gpu 2 '
+check "they have the job's options" lines 3 ' PET_ROLE=gpu 2 '
 check "and their own" lines 3 ' PET_MAX_RESTARTS=1 '
 check "an agent sees all GPUs that the job has there" lines 3 ' SLURM_GPUS_ON_NODE=2 '
 check "and all CPUs" lines 3 ' SLURM_CPUS_ON_NODE=6 '
@@ -192,7 +192,7 @@ check "nor does its environment say so" lines 0 'SPANK_OPTION'
 for bad in --max-restarts=abc --worker-store=moon --torchelastic=maybe --nproc-per-node=; do
     run srun -N3 --torchelastic $bad hostname
     check "$bad is refused" ends 255
-    check "$bad is told once, by srun" lines 1 "^srun: error: torchelastic: $bad: "
+    check "$bad is told once, by srun" lines 1 "^srun: error: torchelastic: ${bad%%=*}[:=]"
     check "$bad runs nothing" lines 0 '^n[123]$|^node='
 done
 check "they leave no step" soon no_steps
@@ -206,6 +206,9 @@ check "sbatch refuses a bad value, too" ends 255
 
 run srun --torchelastic --multi-prog /dev/null
 check "--multi-prog is refused" lines 1 'error: torchelastic: --multi-prog'
+
+run srun --torchelastic --no-py --lab train.py --multi-prog
+check "a program's --multi-prog behind abbreviations is its own" lines 0 'error: torchelastic'
 run srun -N2 -n4 --torchelastic train.py
 check "several tasks on a node end with the way out" lines 1 'use --ntasks-per-node=1'
 check "and code 64" ends 64

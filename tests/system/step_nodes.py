@@ -67,6 +67,19 @@ def components_with_many_tasks(cluster):
     equal(count("warning: .* workers share", output), 0, "all CPUs are there", output)
 
 
+def uneven_tasks(cluster):
+    """Each node's agent has all GPUs that the job has there; a part of the job has to say which."""
+    lines = ["#SBATCH --torchelastic --nproc-per-node=gpu --no-python",
+             "#SBATCH -N2 -w n3,n4 -n4 --gpus-per-task=1"]
+    code, output = batch(cluster, *lines, "srun ./who.sh")
+    equal(code, 0, "exit code", output)
+    expect_ranks(output, "n3 n3 n3 n4")
+    equal(count("warning: ", output), 0, "warnings", output)
+    code, output = batch(cluster, *lines, "srun -N1 -w n3 --gpus=3 ./who.sh")
+    equal(code, 0, "exit code", output)
+    expect_ranks(output, "n3 n3 n3")
+
+
 def components_of_one_line(cluster):
     job = cluster.run("srun", "-w", "n3", "--torchelastic", "--no-python", "./who.sh", ":", "-N2",
                       "-w", "n1,n4", "./who.sh")
@@ -120,7 +133,7 @@ def shares_of_a_node(cluster):
 def test():
     with harness.Cluster() as cluster:
         cluster.script("who.sh", WHO)
-        for case in (chosen_nodes, components_with_many_tasks, components_of_one_line,
+        for case in (chosen_nodes, components_with_many_tasks, uneven_tasks, components_of_one_line,
                      nothing_on_the_path, copied_program, shares_of_a_node):
             harness.step(case.__name__.replace("_", " "))
             case(cluster)

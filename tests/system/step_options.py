@@ -47,7 +47,9 @@ def samples(cluster):
     """Every option that srun lists as ours, with a value that it may have."""
     text = cluster.run("srun", "--help").output.partition("Options provided by plugins:")[2]
     options = re.findall(r"^ {6}--([a-z-]+)(?:=(\S+))?", text.split("GPU scheduling")[0], re.M)
-    values = {"N": "7", "SECONDS": "7", "LOW-HIGH": "7-9", "preempt,timeout,node": "preempt,node"}
+    values = {"N": "7", "SECONDS": "7", "LOW-HIGH": "7-9", "preempt,timeout,node": "preempt,node",
+              "STREAMS": "0:3,1:2", "KEY=VALUE,...": "join_timeout=7", "RANK,...": "0,1",
+              "BACKEND": "slurm"}
     chosen = {}
     for name, metavar in options:
         choice = metavar.split("|")[0]
@@ -112,6 +114,24 @@ def values_of_several_lines_are_refused(cluster):
               "one clear line", job.output)
 
 
+def wrong_values_are_refused(cluster):
+    """By the agent's own rules, before anything is queued."""
+    for option, value in (("nproc-per-node", "abc"), ("nproc-per-node", "0"), ("nnodes", "5:1"),
+                          ("max-restarts", "-1"), ("shutdown-timeout", "-5"),
+                          ("rdzv-backend", "foo"), ("rdzv-conf", "join_timeout=abc"),
+                          ("port-range", "10-5"), ("tee", "9"), ("redirects", "0:3,1:"),
+                          ("local-ranks-filter", "a"), ("event-log-handler", "foo")):
+        wrong = f"--{option}={value}"
+        for argv in (["srun", "-N2", "--torchelastic", wrong, "true"],
+                     ["sbatch", "--torchelastic", wrong, "--wrap=true"],
+                     ["salloc", "--torchelastic", wrong, "true"]):
+            job = cluster.run(*argv)
+            check(job.code != 0, f"{argv[0]} {wrong} fails", job.output)
+            equal(count(rf"error: torchelastic: --{option}: ", job.output), 1, "one clear line",
+                  job.output)
+            equal(count("queued|allocation|Submitted", job.output), 0, "jobs", job.output)
+
+
 def look(cluster, line):
     job = cluster.run("sh", "-c", "umask 027; ulimit -Sn 500; ulimit -Ss 4096; mkdir -p 'a folder'; "
                       "cd 'a folder'; export TMPDIR=/tmp/mine TAKEN_AWAY=1 EMPTY= NAME='a b' "
@@ -141,7 +161,7 @@ def test():
                            ("prolog.sh", PROLOG)):
             cluster.script(name, text)
         for case in (every_option, a_value_in_a_script, values_of_several_lines_are_refused,
-                     surroundings):
+                     wrong_values_are_refused, surroundings):
             harness.step(case.__name__.replace("_", " "))
             case(cluster)
 

@@ -6,13 +6,7 @@
 namespace torchelastic::door {
 namespace {
 
-using options::Group;
-using options::Kind;
 using options::Option;
-
-Option option_of(Kind kind, const char* choices = nullptr) {
-    return {"some-name", 0, kind, Group::other, "X", nullptr, choices, true, true, "Help"};
-}
 
 TEST(Switch, is_on_however_slurm_writes_no_value) {
     for (const char* value : {static_cast<const char*>(nullptr), "", "(null)", "on", "1", "yes"}) {
@@ -25,49 +19,76 @@ TEST(Switch, is_on_however_slurm_writes_no_value) {
 }
 
 struct Value {
-    Kind kind;
+    const char* option;
     const char* value;
     const char* complaint;
 };
 
+const Option& named(std::string_view name) {
+    std::size_t i = 0;
+    while (name != options::kOptions[i].name)
+        ++i;
+    return options::kOptions[i];
+}
+
 TEST(Value, is_refused_in_words) {
     const Value kCases[] = {
-        {Kind::flag, nullptr, ""},
-        {Kind::flag, "(null)", ""},
-        {Kind::text, "gpu 2", ""},
-        {Kind::text, nullptr, "--some-name=: a value is missing"},
-        {Kind::text, "", "--some-name=: a value is missing"},
-        {Kind::text, "(null)", "--some-name=(null): a value is missing"},
-        {Kind::text, "a\nb", "--some-name=a\\x0ab: a value is one line"},
-        {Kind::text, "a\tb \x1b[1m 'q' \"q\" $HOME \xff", ""},
-        {Kind::integer, "\x1b[1m", "--some-name=\\x1b[1m: not a whole number"},
-        {Kind::integer, "3", ""},
-        {Kind::integer, " -3 ", ""},
-        {Kind::integer, "1_000", ""},
-        {Kind::integer, "+7", ""},
-        {Kind::integer, "1.5", "--some-name=1.5: not a whole number"},
-        {Kind::integer, "abc", "--some-name=abc: not a whole number"},
-        {Kind::integer, "_1", "--some-name=_1: not a whole number"},
-        {Kind::integer, "1_", "--some-name=1_: not a whole number"},
-        {Kind::integer, "1__0", "--some-name=1__0: not a whole number"},
-        {Kind::integer, "-", "--some-name=-: not a whole number"},
-        {Kind::integer, " ", "--some-name= : not a whole number"},
-        {Kind::number, "0.1", ""},
-        {Kind::number, "1e-2", ""},
-        {Kind::number, "1s", "--some-name=1s: not a number"},
-        {Kind::choice, "one", ""},
-        {Kind::choice, "three", ""},
-        {Kind::choice, "on", "--some-name=on: not one of one,two,three"},
-        {Kind::choice, "one,two", "--some-name=one,two: not one of one,two,three"},
-        {Kind::list, "one", ""},
-        {Kind::list, "three,one", ""},
-        {Kind::list, "one,on", "--some-name=one,on: takes one or more of one,two,three"},
-        {Kind::list, "one,", "--some-name=one,: takes one or more of one,two,three"},
-        {Kind::list, ",", "--some-name=,: takes one or more of one,two,three"},
+        {"no-python", nullptr, ""},
+        {"no-python", "(null)", ""},
+        {"role", "gpu 2", ""},
+        {"role", nullptr, "--role=: a value is missing"},
+        {"role", "", "--role=: a value is missing"},
+        {"role", "(null)", "--role=(null): a value is missing"},
+        {"role", "a\nb", "--role=a\\x0ab: a value is one line"},
+        {"role", "a\tb \x1b[1m 'q' \"q\" $HOME \xff", ""},
+        {"max-restarts", "\x1b[1m", "--max-restarts: invalid int value: '\\x1b[1m'"},
+        {"max-restarts", " +1_000 ", ""},
+        {"max-restarts", "1.5", "--max-restarts: invalid int value: '1.5'"},
+        {"max-restarts", "-1", "--max-restarts: '-1' must be 0 or more"},
+        {"shutdown-timeout", "-5", "--shutdown-timeout: '-5' must be 0 or more"},
+        {"worker-store", "rank0", ""},
+        {"worker-store", "rank",
+         "--worker-store: invalid choice: 'rank' (choose from 'agent', 'rank0', 'auto')"},
+        {"requeue-on", "node,preempt", ""},
+        {"requeue-on", "node,foo", "--requeue-on: 'foo' is none of preempt, timeout, node"},
+        {"requeue-on", "node,", "--requeue-on: '' is none of preempt, timeout, node"},
+        {"nnodes", "2:4", ""},
+        {"nnodes", "1", ""},
+        {"nnodes", "5:1", "--nnodes: '5:1' asks for at least 5 and at most 1 nodes"},
+        {"nnodes", "0", "--nnodes: '0' asks for no node: at least 1"},
+        {"nproc-per-node", "gpu", ""},
+        {"nproc-per-node", "abc",
+         "--nproc-per-node: 'abc' is not a number of workers: at least 1, or auto, gpu, cpu or "
+         "xpu"},
+        {"rdzv-conf", "join_timeout=abc",
+         "--rdzv-conf: join_timeout takes a whole number of seconds above 0, not 'abc'"},
+        {"port-range", "10-5", "--port-range: '10-5' is not LOW-HIGH, two ports from 1 to 65535"},
+        {"local-ranks-filter", "a",
+         "--local-ranks-filter: 'a' is not a list of local ranks, as in 0,1,2"},
+        {"event-log-handler", "foo",
+         "--event-log-handler: 'foo' is no place for events: null, console, file or file:PATH"},
     };
-    for (const Value& c : kCases) {
-        EXPECT_EQ(complaint(option_of(c.kind, "one,two,three"), c.value), c.complaint);
+    for (const Value& c : kCases)
+        EXPECT_EQ(complaint(named(c.option), c.value), c.complaint);
+}
+
+TEST(Value, is_refused_as_the_agent_would) {
+    const std::pair<const char*, const char*> kCases[] = {
+        {"rdzv-backend", "foo"},  {"rdzv-conf", "foo=bar"}, {"tee", "9"},
+        {"redirects", "0:3,1:"},  {"numa-binding", "all"},  {"worker-mpi", "all"},
+        {"nproc-per-node", "-1"}, {"nproc-per-node", "0"},  {"shutdown-timeout", "1m"},
+    };
+    for (const auto& [name, value] : kCases) {
+        EXPECT_TRUE(complaint(named(name), value).starts_with(std::string("--") + name + ": "))
+            << name;
     }
+}
+
+TEST(Value, of_every_rendezvous_can_be_given_alone) {
+    for (const char* value : {"slurm", "pmix", "c10d", "etcd", "etcd-v2", "static"})
+        EXPECT_EQ(complaint(named("rdzv-backend"), value), "");
+    EXPECT_EQ(complaint(named("rdzv-conf"), "store_type=file,is_host=1"), "");
+    EXPECT_EQ(complaint(named("rdzv-id"), std::string(2000, 'x').c_str()), "");
 }
 
 TEST(Requeue, is_for_the_end_that_the_user_named) {
@@ -83,7 +104,7 @@ TEST(Requeue, is_for_the_end_that_the_user_named) {
 }
 
 TEST(Option, is_known_by_other_names_elsewhere) {
-    EXPECT_EQ(pet_name(option_of(Kind::text)), "PET_SOME_NAME");
+    EXPECT_EQ(pet_name(named("max-restarts")), "PET_MAX_RESTARTS");
     EXPECT_EQ(carrier("some-name"), "_SLURM_SPANK_OPTION_torchelastic_some_name");
 }
 
@@ -121,6 +142,24 @@ TEST(Gpus, of_a_node_are_those_of_its_tasks) {
     };
     for (const Share& c : kCases)
         EXPECT_EQ(gpus_of_node(c.per_task, c.tasks), c.of_node);
+}
+
+TEST(Gpus, of_a_job_are_those_of_all_its_tasks) {
+    const Share kCases[] = {
+        {"1", "3,1", "4"},
+        {"2", "3(x2),1", "14"},
+        {"a100:1", "4(x2),2", "a100:10"},
+        {"1", "8", "8"},
+        {"a100:1,h100:1", "3,1", ""},
+        {"", "3,1", ""},
+        {"1", "", ""},
+        {"1", "3,", "3"},
+        {"1", "x,1", ""},
+        {"1", "3(x),1", ""},
+        {"1", "3(x2", "3"},
+    };
+    for (const Share& c : kCases)
+        EXPECT_EQ(gpus_of_job(c.per_task, c.tasks), c.of_node) << c.tasks;
 }
 
 TEST(Variable, of_a_component_is_told_by_its_ending) {
