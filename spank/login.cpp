@@ -202,7 +202,8 @@ void seal_program(spank_t spank) {
 }
 
 void warn_of_unused_options(spank_t spank) {
-    if (is_elastic(spank) || inherited(kSwitch) != nullptr) return;
+    const bool said_off = !own_command_line().elastic.value_or(true);
+    if (is_elastic(spank) || said_off || inherited(kSwitch) != nullptr) return;
     for (std::size_t i = 0; i < options::kOptionCount; ++i) {
         const options::Option& option = options::kOptions[i];
         // A batch script may set options for those of its sruns that are elastic.

@@ -161,6 +161,8 @@ check "so is that of --torchelastic=off" test "$off" = "$without"
 run srun -N2 --nproc-per-node=2 hostname
 check "an option alone is warned of" lines 1 'warning: --nproc-per-node has no effect without'
 check "and changes nothing" lines 2 '^n[123]$'
+run srun -N2 --torchelastic=off --nproc-per-node=2 hostname
+check "who says off is not warned" lines 0 'has no effect without'
 
 batch '#!/bin/bash
 #SBATCH --torchelastic --role="gpu 2" --max-restarts=3
