@@ -57,7 +57,8 @@ std::unique_ptr<rdzv::Rendezvous> pmix_rendezvous(net::Loop& loop, const Place& 
         member.run_id = step.run_id;
         member.pause = rdzv::pause_before_pmix(environment);
         if (step.index == 0) member.address = step.address;
-        if (one_each) member.nodes = step.nodes;
+        // Without the plugin's word all cards are needed: an address that several have is nobody's.
+        if (one_each && !step.address.empty()) member.nodes = step.nodes;
         member.index = step.index;
         member.token = step.token;
         if (step.index == 0 && !step.token.empty()) {

@@ -56,8 +56,9 @@ struct Member {
     std::string address;  ///< numeric, where others reach it; empty: one of its interfaces'
     std::string run_id;   ///< Slurm's; empty: made of the launcher's name and a random part
     Duration pause{};     ///< before the exchange
-    /// The nodes of a step that has one task on each, in order, and this one's place: then only the
-    /// first agent's card is asked for. Empty: cards tell the nodes.
+    /// The nodes of a step that has one task on each and tells where the first is, in order, and
+    /// this one's place: then only the first agent's card is asked for. Empty: cards tell the
+    /// nodes.
     std::vector<std::string> nodes{};
     std::size_t index = 0;
     /// The secret that all agents have beforehand; empty: rank 0's card brings one.

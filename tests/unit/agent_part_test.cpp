@@ -12,6 +12,7 @@ using options::Options;
 rdzv::Meeting met(Membership membership, std::vector<std::string> expected,
                   std::string run_id = "7.2.0") {
     rdzv::Meeting meeting;
+    meeting.id = membership == Membership::known ? "n1" : "n1/77";
     meeting.membership = membership;
     meeting.expected = std::move(expected);
     meeting.credentials.run_id = std::move(run_id);
@@ -106,6 +107,9 @@ TEST(Part, has_a_folder_of_its_own_where_nodes_may_share_the_disk) {
     EXPECT_EQ(part(met(Membership::known, {"n1"})).folder, "7.2.0");
     EXPECT_EQ(part(met(Membership::known, {"n1", "n2"})).folder, "7.2.0_n1");
     EXPECT_EQ(part(met(Membership::open, {})).folder, "7.2.0_n1");
+    rdzv::Meeting twin = met(Membership::known, {"n1", "n1.1"});
+    twin.id = "n1.1";
+    EXPECT_EQ(part(twin).folder, "7.2.0_n1.1");
 }
 
 TEST(Part, counts_the_nodes_where_they_are_known) {
