@@ -35,8 +35,8 @@ struct ExchangeModule {
 
     /// Hands out this process's business card and collects those of all processes that its launcher
     /// started with it, or of the first `wanted` ranks if that is not 0. Blocks until all of them,
-    /// or those that are wanted, have called it, for ever if one never does. To be called once in the life of a process: not every launcher lets one come
-    /// back.
+    /// or those that are wanted, have called it, for ever if one never does. To be called once in
+    /// the life of a process: not every launcher lets one come back.
     void (*exchange)(const char* card, std::size_t size, std::uint32_t wanted,
                      const ExchangeAnswer* answer);
 };
