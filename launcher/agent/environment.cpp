@@ -18,8 +18,8 @@ constexpr std::array<std::string_view, 3> kPrivate = {"PET_", "TORCHELASTIC_STEP
 /// By which Open MPI (OMPI_, ORTE_, PRTE_), MPICH and its kin (PMI_, HYDI_, MPI_LOCAL) and Slurm
 /// tell a process who it is. A worker that calls MPI_Init with what was the agent's kills the step
 /// (Open MPI 4.1) or hangs (5.0).
-constexpr std::array<std::string_view, 9> kMpiLauncher = {
-    "PMIX_", "PMI_", "PMI2_", "OMPI_", "ORTE_", "PRTE_", "HYDI_", "HYDRA_", "MPI_LOCAL"};
+constexpr std::array<std::string_view, 8> kMpiLauncher = {"PMIX_", "PMI_",  "PMI2_", "OMPI_",
+                                                          "ORTE_", "PRTE_", "HYDI_", "MPI_LOCAL"};
 
 /// With it and without PMIX_ Open MPI 4 takes a process for a broken task of srun's, and aborts it.
 /// The same number stays in SLURM_STEPID.

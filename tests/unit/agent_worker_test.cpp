@@ -104,9 +104,10 @@ TEST(WorkerEnvironment, keeps_what_is_the_users_and_drops_what_is_the_agents) {
 }
 
 const Environment kByLaunchers = {
-    {"PMIX_RANK", "0"},     {"SLURM_STEP_ID", "0"},      {"PMI_FD", "3"},
-    {"PMI2_RANK", "1"},     {"OMPI_UNIVERSE_SIZE", "4"}, {"ORTE_SCHIZO_DETECTION", "ORTE"},
-    {"PRTE_LAUNCHED", "1"}, {"MPI_LOCALRANKID", "0"},    {"MPI_HOME", "/m"}};
+    {"PMIX_RANK", "0"},          {"SLURM_STEP_ID", "0"},      {"PMI_FD", "3"},
+    {"PMI2_RANK", "1"},          {"OMPI_UNIVERSE_SIZE", "4"}, {"ORTE_SCHIZO_DETECTION", "ORTE"},
+    {"PRTE_LAUNCHED", "1"},      {"MPI_LOCALRANKID", "0"},    {"MPI_HOME", "/m"},
+    {"HYDRA_BOOTSTRAP", "slurm"}};
 
 std::vector<std::string> names_left(Environment base, const WorkerSetting& setting) {
     const Environment out = as_map(worker_environment(base, setting, third_of_four(), 0, ""));
@@ -118,7 +119,8 @@ std::vector<std::string> names_left(Environment base, const WorkerSetting& setti
 }
 
 TEST(WorkerEnvironment, has_nothing_of_an_mpi_launcher_unless_asked) {
-    EXPECT_EQ(names_left(kByLaunchers, {}), std::vector<std::string>{"MPI_HOME"});
+    EXPECT_EQ(names_left(kByLaunchers, {}),
+              (std::vector<std::string>{"HYDRA_BOOTSTRAP", "MPI_HOME"}));
     EXPECT_EQ(names_left(kByLaunchers, {.inherits_mpi = true}).size(), kByLaunchers.size());
 }
 
